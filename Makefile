@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+# For hands that type make. Meson builds; ./dev installs packages and knows more (./dev --help).
+
+all: build/build.ninja
+	ninja -C build
+
+build/build.ninja:
+	meson setup build -Dtests=false -Doptimization=2 -Ddebug=true
+
+check:
+	./dev check
+
+install: all
+	meson install -C build --no-rebuild
+
+clean:
+	rm -rf build build-asan build-clang build-fuzz
+
+.PHONY: all check install clean
