@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FRANK_CLI_CLI_H
+#define FRANK_CLI_CLI_H
+
+/*
+ * What all subcommands share. A subcommand is a row in the table of main.c and a function in a file
+ * of its own; --help is printed from the row. Results go to standard output, talk to standard error.
+ * A secret comes from a prompt or a file, never from an argument: arguments are public.
+ */
+
+#include "base/buf.h"
+#include "base/fault.h"
+
+#include <jansson.h>
+
+/* Exit status of every subcommand but sendmail, which has sysexits. */
+enum cli_exit {
+	CLI_EXIT_DONE = 0,
+	CLI_EXIT_FOUND = 1,		/* the peer refused, something was found, no such id */
+	CLI_EXIT_USAGE = 2,		/* usage or configuration */
+	CLI_EXIT_LOCAL = 3,		/* could not try: no file, no daemon, no connection */
+};
+
+struct cli_command {
+	const char *name;
+	const char *synopsis;		/* what stands behind "frank NAME": "add|list [-c FILE]" */
+	const char *summary;		/* one line, no full stop */
+	/* argv[0] is the subcommand's name. Returns an exit status. */
+	int (*run)(int argc, char **argv);
+};
+
+int cli_user(int argc, char **argv);
+
+/* To standard error: "frank: ", the sentence, a line end. */
+void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same, then a line that points to --help. Returns CLI_EXIT_USAGE. */
+int cli_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Finds, reads and checks the configuration: path, or if that is NULL $FRANK_CONF,
+   ~/.config/frank/frank.conf, /etc/frank/frank.conf, whichever is there first. NULL when there is
+   none or it has errors; they are printed then. */
+struct config;
+struct config *cli_load_config(const char *path);
+/* The file that the above would read, as a string on the heap; NULL when there is none. */
+char *cli_find_config(const char *path);
+
+#define CLI_PASSWORD_MAX_BYTES 511
+
+/* Where a password comes from. */
+struct cli_password_source {
+	const char *file;		/* --password-file: a path, or "-" for standard input */
+	const char *prompt;		/* for the terminal when file is NULL: "Password for anna" */
+	bool twice;			/* ask again on the terminal, and compare */
+};
+
+/* Appends the password to out, a secret buf. The terminal's echo is off meanwhile, and is put back
+   also when a signal ends the program. False after a complaint was printed. */
+bool cli_password_read(const struct cli_password_source *source, struct buf *out);
+
+/* Prints one JSON object on one line to standard output and drops the caller's reference. Returns
+   done, or CLI_EXIT_LOCAL when it could not be written. */
+int cli_json_print(json_t *object, int done);
+
+/* Standard output was written in full; complains and returns CLI_EXIT_LOCAL otherwise. */
+int cli_finish(int done);
+
+#endif
