@@ -16,4 +16,9 @@ bool escape_append(struct buf *b, struct span bytes);
    Returns out. size must be at least 8. */
 const char *escape_to(char *out, size_t size, struct span bytes);
 
+/* Takes the first character off *bytes, which is not empty, and writes its form. Returns the length
+   of the form. */
+#define ESCAPE_CHARACTER_MAX 4
+size_t escape_take(struct span *bytes, char out[ESCAPE_CHARACTER_MAX]);
+
 #endif

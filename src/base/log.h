@@ -37,6 +37,7 @@ struct log_line {
 	size_t len;
 	enum log_level level;
 	bool json;
+	bool cut;		/* further fields are left out */
 };
 
 /* Where lines go from now on. path is for LOG_TARGET_FILE. On failure the old target stays. */

@@ -29,9 +29,10 @@ struct worker_pool;
 
 #define WORKER_NICE_MAX 19
 
-/* Starts the threads (at least 1), named name-0, name-1, … (the name is cut at 12 bytes), with all
-   signals blocked. queue_max counts jobs that no thread has begun yet. nice is 0 (as the process) to
-   WORKER_NICE_MAX and lowers the threads' priority. Ends the process when no thread can be made. */
+/* Starts the threads (at least 1), named name-0, name-1, … (cut at 12 bytes), with all signals
+   blocked. queue_max counts jobs that no thread has begun yet. nice goes from 0 (as the
+   process) to WORKER_NICE_MAX and lowers the threads' priority. Ends the process when a thread
+   cannot be made. */
 struct worker_pool *worker_pool_create(const char *name, unsigned threads, size_t queue_max,
 				       int nice);
 
