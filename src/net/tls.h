@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FRANK_NET_TLS_H
+#define FRANK_NET_TLS_H
+
+/*
+ * TLS contexts: what all connections of one role and configuration share. They are made once (at
+ * start, at reload), checked when they are made, never changed afterwards, and shared by all threads
+ * through references. A reload makes new ones; connections keep theirs. TLS 1.2 is the least.
+ */
+
+#include "base/fault.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ssl_ctx_st;
+
+/* ---- server ---- */
+
+struct tls_server_context;
+
+/*
+ * Certificate (PEM, the leaf first, then its chain) and private key (PEM). Refused with a sentence
+ * (FAULT_LOCAL), which names the file: what cannot be read or is no PEM; a certificate that is
+ * expired, not yet valid, or not for this key; a key that is encrypted; a key file that others may
+ * read or write, or its group may write. previous (may be NULL) is the context this one replaces:
+ * its ticket keys are carried over, so that clients resume across a reload.
+ */
+struct tls_server_context *tls_server_context_create(const char *certificate_path,
+	const char *key_path, const struct tls_server_context *previous, struct fault *fault_out);
+struct tls_server_context *tls_server_context_ref(struct tls_server_context *context);
+void tls_server_context_unref(struct tls_server_context **context);	/* clears the pointer */
+
+/* Whether either file is another one, or has changed, since the context was made. */
+bool tls_server_context_is_stale(const struct tls_server_context *context);
+/* When the certificate ends, in wall milliseconds. */
+int64_t tls_server_context_expires_ms(const struct tls_server_context *context);
+
+/* ---- client ---- */
+
+enum tls_version {
+	TLS_VERSION_1_2,
+	TLS_VERSION_1_3,
+};
+
+struct tls_client_policy {
+	bool verify;			/* chain and name must be good, else the handshake fails */
+	const char *trust_path;		/* PEM file or hashed directory; NULL: the system's */
+	enum tls_version version_min;
+};
+
+struct tls_client_context;
+
+/* Without verify anything is accepted, short keys too: encryption against listeners only. Fails
+   (FAULT_LOCAL) when trust_path cannot be read or holds no certificate. */
+struct tls_client_context *tls_client_context_create(const struct tls_client_policy *policy,
+	struct fault *fault_out);
+struct tls_client_context *tls_client_context_ref(struct tls_client_context *context);
+void tls_client_context_unref(struct tls_client_context **context);
+
+/* ---- for net/conn ---- */
+
+struct ssl_st;
+
+/* The SSL object of a connection, without BIOs; NULL when OpenSSL has no memory. */
+struct ssl_st *tls_server_context_open(struct tls_server_context *context);
+/* peer and name key the session cache. The name is set as SNI and as the name to verify. */
+struct ssl_st *tls_client_context_open(struct tls_client_context *context, const char *peer,
+	const char *name);
+/* Frees what the two above made. A session that ended in order stays resumable. */
+void tls_close(struct ssl_st **ssl);
+/* The sentence about the peer's certificate that verification found, or NULL. */
+const char *tls_verify_problem(struct ssl_st *ssl);
+/* Whether the context of this client connection demands a good certificate. */
+bool tls_verify_wanted(struct ssl_st *ssl);
+
+#endif
