@@ -149,9 +149,10 @@ class Postfix:
         if daemons.returncode != 0:
             raise Failure('postconf: ' + daemons.stderr.decode())
         master = os.path.join(daemons.stdout.decode().strip(), 'master')
-        # -d keeps master on our terminal and in our session: its end is ours to decide.
+        # master ends its children through its process group, which with -d it does not make.
         self.process = self.stage.start(
-            [master, '-c', self.etc, '-d'], os.path.join(self.directory, 'master.out'))
+            [master, '-c', self.etc, '-d'], os.path.join(self.directory, 'master.out'),
+            start_new_session=True)
         wait_for(lambda: all(accepts(port) for port in self.ports.values())
                  or not self.process.running(), 'Postfix listens')
         if not self.process.running():
