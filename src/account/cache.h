@@ -6,9 +6,9 @@
  * Remembers which passwords were right a short while ago. What is kept is an HMAC-SHA-256 under a
  * random key that lives and dies with the process, over login, password and the credential that it
  * matched: the table holds nothing to crack, and a new hash in the users file makes what was
- * remembered unreachable. The table has a fixed size; within a set of four the entry that ends first
- * makes room. Failures are never remembered. Every function may be called by any thread: the MAC is
- * computed outside the lock, which is held for one look at four entries.
+ * remembered unreachable. The table has a fixed size; within a set of four the entry that ends
+ * first makes room. Failures are never remembered. Every function may be called by any thread: the
+ * MAC is computed outside the lock, which is held for one look at four entries.
  */
 
 #include "base/span.h"

@@ -29,7 +29,7 @@ struct account_census;
 
 struct account_census_limits {
 	size_t listener_max;		/* connections of this listener; 0: no limit */
-	size_t address_max;		/* connections of this address, on all listeners; 0: no limit */
+	size_t address_max;		/* connections of this address, anywhere; 0: no limit */
 };
 
 enum account_census_result {

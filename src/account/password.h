@@ -14,11 +14,16 @@
 
 #define PASSWORD_MAX_BYTES 511	/* libxcrypt's limit, without its NUL */
 
-/* False without further work: no hash can match an empty password, one with a NUL, or a longer one. */
+/* Nothing matches a password that is empty, has a NUL or is longer: no further work is due. */
 bool account_password_is_possible(struct span password);
 
 /* Compares in constant time. False for a user without a working credential. */
 bool account_password_matches(const struct account_user *user, struct span password);
+
+/* Whose credentials a check of this login works on: the user's own, or the decoy's when the user is
+   unknown or has none that work. *known_out is then false, and no password may pass. */
+const struct account_user *account_password_subject(const struct account_users *users,
+						    struct span login, bool *known_out);
 
 /* What a check does, whole and blocking: an unknown user costs the work of the decoy. */
 bool account_password_check(const struct account_users *users, struct span login,
@@ -26,7 +31,7 @@ bool account_password_check(const struct account_users *users, struct span login
 
 #define PASSWORD_HASH_SIZE 384	/* libxcrypt's CRYPT_OUTPUT_SIZE */
 
-/* A fresh libxcrypt string: yescrypt with the library's own cost, or SHA-512 where there is none. */
+/* A fresh libxcrypt string: yescrypt with the library's own cost. */
 bool account_password_hash(struct span password, char out[PASSWORD_HASH_SIZE],
 			   struct fault *fault_out);
 

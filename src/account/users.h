@@ -22,7 +22,7 @@
 #include "base/fault.h"
 #include "base/span.h"
 
-#define USERS_FILE_MAX_BYTES (1024 * 1024)
+#define USERS_FILE_MAX_BYTES (16 * 1024 * 1024)	/* 100,000 users with room for comments */
 #define USERS_COUNT_MAX 100000
 #define USERS_NAME_MAX_BYTES 255
 #define USERS_SCRAM_MAX 4		/* verifiers of one user */
@@ -46,7 +46,7 @@ struct account_scram {
 
 struct account_user {
 	struct span name;
-	struct span hash;		/* NUL-terminated libxcrypt string; empty: none that works */
+	struct span hash;		/* libxcrypt string with a NUL behind; or empty */
 	const char *scheme;		/* "yescrypt", "SCRAM-SHA-256", "locked", "unusable" */
 	const struct account_scram *scram;
 	size_t scram_count;
@@ -98,10 +98,11 @@ const struct account_user *account_users_at(const struct account_users *users, s
 const struct account_user *account_users_find(const struct account_users *users, struct span name);
 
 /* The user whose password an unknown user's is compared with, for the same work: the first one of
-   the scheme and cost that most users have, or an invented one. Never NULL; it may never sign in. */
+   the scheme and cost that most users have, or an invented one. Never NULL, and never
+   a reason to let anybody in. */
 const struct account_user *account_users_decoy(const struct account_users *users);
 
-/* Why this cannot be a user's name, as the end of a sentence ("contains a colon"); NULL if it can. */
+/* Why this cannot be a user's name, to end a sentence with: "contains a colon". NULL if it can. */
 const char *account_user_name_fault(struct span name);
 
 #endif

@@ -4,12 +4,13 @@
 
 /*
  * What all subcommands share. A subcommand is a row in the table of main.c and a function in a file
- * of its own; --help is printed from the row. Results go to standard output, talk to standard error.
- * A secret comes from a prompt or a file, never from an argument: arguments are public.
+ * of its own; --help is printed from the row. Results go to standard output, talk to standard
+ * error. A secret comes from a prompt or a file, never from an argument: arguments are public.
  */
 
 #include "base/buf.h"
 #include "base/fault.h"
+#include "config/load.h"
 
 #include <jansson.h>
 
@@ -38,9 +39,10 @@ int cli_usage(const char *command, const char *format, ...) __attribute__((forma
 
 /* Finds, reads and checks the configuration: path, or if that is NULL $FRANK_CONF,
    ~/.config/frank/frank.conf, /etc/frank/frank.conf, whichever is there first. NULL when there is
-   none or it has errors; they are printed then. */
-struct config;
-struct config *cli_load_config(const char *path);
+   none or it has errors; they are printed then, and so are warnings always. */
+const struct config *cli_load_config(const char *path);
+/* Files and environment as config_load() wants them. */
+const struct config_source *cli_config_source(void);
 /* The file that the above would read, as a string on the heap; NULL when there is none. */
 char *cli_find_config(const char *path);
 
@@ -49,7 +51,7 @@ char *cli_find_config(const char *path);
 /* Where a password comes from. */
 struct cli_password_source {
 	const char *file;		/* --password-file: a path, or "-" for standard input */
-	const char *prompt;		/* for the terminal when file is NULL: "Password for anna" */
+	const char *prompt;		/* when file is NULL: "Password for anna" */
 	bool twice;			/* ask again on the terminal, and compare */
 };
 
