@@ -33,7 +33,7 @@ EVP_PKEY *certificate_load_key(const char *path, struct fault *fault_out);
    certificate has, when it expired, who is unknown. certificate is the one at fault. */
 void certificate_explain(struct buf *b, int verify_error, X509 *certificate, const char *wanted);
 
-/* "a.example, *.b.example, 192.0.2.1": the names in the certificate, at most 8, peer bytes escaped. */
+/* "a.example, *.b.example, 192.0.2.1": the names in the certificate, at most 8, escaped. */
 void certificate_append_names(struct buf *b, X509 *certificate);
 
 /* When it ends, in wall milliseconds. */

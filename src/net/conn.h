@@ -3,12 +3,12 @@
 #define FRANK_NET_CONN_H
 
 /*
- * A connection: a TCP or unix stream in one loop, with its buffers and its TLS. The owner sees plain
- * bytes: what came (conn_input, conn_consume) and what shall go (conn_output), and a few facts. It has
- * one callback, on_ready: "something changed, pump". It is called for new input, output that has
- * drained, the connection made, TLS established, the end of the peer's sending, a failure, a deadline
- * that has passed, after conn_wake(), and once after birth. It is called by the loop only, never from
- * inside a call of the owner's, and not again after conn_close().
+ * A connection: a TCP or unix stream in one loop, with its buffers and its TLS. The owner sees
+ * plain bytes: what came (conn_input, conn_consume) and what shall go (conn_output), and a few
+ * facts. It has one callback, on_ready: "something changed, pump". It is called for new input,
+ * output that has drained, the connection made, TLS established, the end of the peer's sending, a
+ * failure, a deadline that has passed, after conn_wake(), and once after birth. It is called by the
+ * loop only, never from inside a call of the owner's, and not again after conn_close().
  *
  * A pump looks like this:
  *
@@ -44,8 +44,8 @@ struct conn *conn_open(struct net_loop *loop, int fd, const struct net_address *
 	conn_ready_fn *on_ready, void *owner);
 
 /* Connects to an address or a unix path. source (may be NULL) is the local address to use; its port
-   is usually 0. Failure, also that of timeout_ms passing, is told through on_ready and conn_fault().
-   Output may be appended at once. */
+   is usually 0. Failure, also that of timeout_ms passing, is told through on_ready and
+   conn_fault(). Output may be appended at once. */
 struct conn *conn_connect(struct net_loop *loop, const struct net_address *to,
 	const struct net_address *source, int64_t timeout_ms, conn_ready_fn *on_ready, void *owner);
 
@@ -85,11 +85,11 @@ void conn_shutdown(struct conn *c);
 /* ---- facts ---- */
 
 bool conn_connected(const struct conn *c);
-bool conn_tls_active(const struct conn *c);		/* the handshake is done, and as policy wants it */
+bool conn_tls_active(const struct conn *c);	/* the handshake is done, and as policy wants it */
 /* The peer has ended its sending, and conn_input() is all that is left of it. Output still goes. */
 bool conn_eof(const struct conn *c);
-/* Why the connection is of no more use: NULL while it is. Input that came before the failure is shown
-   first. The sentence is complete: "connection to 192.0.2.1:25 refused". */
+/* Why the connection is of no more use: NULL while it is. Input that came before the failure is
+   shown first. The sentence is complete: "connection to 192.0.2.1:25 refused". */
 const struct fault *conn_fault(const struct conn *c);
 
 const struct net_address *conn_peer(const struct conn *c);
@@ -109,15 +109,15 @@ bool conn_deadline_passed(const struct conn *c);
 /* ---- TLS ---- */
 
 /*
- * Starts TLS as server or client: at once after birth (implicit TLS), or after the reply to STARTTLS
- * has been appended to the output (server) or the 220 was consumed (client). Output appended before
- * goes out in clear, output appended afterwards is encrypted once TLS is up. Plain input that was
- * received and not consumed is discarded, and its length returned: anything but 0 is an attempt to
- * inject commands (RFC 3207, 6). The context is referenced while the connection lives. on_ready is
- * called when conn_tls_active() becomes true, or with a fault. Set a deadline.
+ * Starts TLS as server or client: at once after birth (implicit TLS), or after the reply to
+ * STARTTLS has been appended to the output (server) or the 220 was consumed (client). Output
+ * appended before goes out in clear, output appended afterwards is encrypted once TLS is up. Plain
+ * input that was received and not consumed is discarded, and its length returned: anything but 0 is
+ * an attempt to inject commands (RFC 3207, 6). The context is referenced while the connection
+ * lives. on_ready is called when conn_tls_active() becomes true, or with a fault. Set a deadline.
  *
- * name (client) is what the certificate must be for, a DNS name or an IP address; it is sent as SNI.
- * Sessions are resumed per context, peer address and name.
+ * name (client) is what the certificate must be for, a DNS name or an IP address; a DNS name is
+ * also sent as SNI. Sessions are resumed per context, peer address and name.
  */
 size_t conn_tls_accept(struct conn *c, struct tls_server_context *context);
 size_t conn_tls_connect(struct conn *c, struct tls_client_context *context, const char *name);
@@ -129,7 +129,7 @@ struct conn_tls_info {
 	bool resumed;
 	bool peer_certificate;		/* there was one, now or in the session resumed */
 	bool verified;			/* chain and name are good; never true for another reason */
-	const char *verify_problem;	/* sentence when there was a certificate and it is not; or NULL */
+	const char *verify_problem;	/* why the certificate is not good: a sentence, or NULL */
 };
 
 /* False until conn_tls_active(). Strings live as long as c. */
@@ -138,9 +138,9 @@ bool conn_tls_info(const struct conn *c, struct conn_tls_info *info_out);
 /* ---- end ---- */
 
 enum conn_close {
-	/* Sends all output, close_notify and FIN, then reads and discards for a short while: a reset
-	   caused by unread input would destroy our last reply on its way. For the side that ends the
-	   conversation. */
+	/* Sends all output, close_notify and FIN, then reads and discards for a short while: a
+	   reset caused by unread input would destroy our last reply on its way. For the side that
+	   ends the conversation. */
 	CONN_CLOSE_LINGER,
 	/* Sends all output and closes. Cheaper; right after QUIT, when the peer has nothing to say.
 	   Lingers all the same when unconsumed input shows that it has. */

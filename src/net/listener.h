@@ -4,8 +4,8 @@
 
 /*
  * Accepts connections from a listening socket (net/privilege.h makes it) in one loop. When the
- * process has no descriptors left, accepting rests for a short while, and that is reported once until
- * it works again: clients wait in the kernel's queue meanwhile.
+ * process has no descriptors left, accepting rests for a short while, and that is reported once
+ * until it works again: clients wait in the kernel's queue meanwhile.
  */
 
 #include "base/fault.h"
@@ -29,8 +29,8 @@ struct listener *listener_open(struct net_loop *loop, int fd,
 void listener_stop(struct listener *l);		/* the kernel goes on queueing */
 void listener_start(struct listener *l);
 
-/* One connection that the kernel already has, or -1: for a graceful stop, before the socket is closed.
-   Independent of listener_stop(). */
+/* One connection that the kernel already has, or -1: for a graceful stop, before the socket is
+   closed. Independent of listener_stop(). */
 int listener_take(struct listener *l, struct net_address *peer_out);
 
 /* No callback afterwards, also when called from on_accept; fd may be closed at once. NULL is

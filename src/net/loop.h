@@ -30,8 +30,8 @@ struct net_loop {
 	/* The rest is for the modules of this folder. */
 	uv_async_t mail_wake;
 	uv_prepare_t turn;
-	uv_idle_t no_wait;		/* active while woken connections are left for the next turn */
-	struct list woken;		/* of struct conn */
+	uv_idle_t no_wait;		/* active while woken connections are left over */
+	struct list conns, woken;	/* of struct conn */
 	uint64_t wall_read_at;
 	int64_t wall_ms;
 	size_t conn_count;		/* those that are closing included */
@@ -43,8 +43,8 @@ struct net_loop {
 /*
  * on_mail gets each posted item once, in the order of posting, and owns it; it may be NULL when
  * nothing is ever posted. on_turn_end (may be NULL) is called once a turn, just before the loop
- * waits, and once more when net_loop_run() ends: the place to post a turn's chains to other threads.
- * False when the system refuses the descriptors (FAULT_LOCAL).
+ * waits, and once more when net_loop_run() ends: the place to post a turn's chains to other
+ * threads. False when the system refuses the descriptors (FAULT_LOCAL).
  */
 bool net_loop_init(struct net_loop *loop, void (*on_mail)(struct mailbox_item *item, void *owner),
 	void (*on_turn_end)(void *owner), void *owner, struct fault *fault_out);
@@ -57,7 +57,7 @@ void net_loop_fini(struct net_loop *loop);
 void net_loop_run(struct net_loop *loop);
 void net_loop_stop(struct net_loop *loop);	/* from a callback of this loop */
 
-/* Milliseconds, monotonic, as of this turn: for deadlines. Comparable with moment_monotonic_ms(). */
+/* Milliseconds, monotonic, as of this turn; the clock of moment_monotonic_ms(). */
 static inline int64_t net_loop_now_ms(const struct net_loop *loop)
 {
 	return (int64_t)uv_now(&loop->uv);
@@ -78,7 +78,7 @@ struct net_timer {
 
 void net_timer_init(struct net_timer *timer, struct net_loop *loop, void (*on_fire)(void *owner),
 	void *owner);
-void net_timer_start(struct net_timer *timer, int64_t delay_ms);	/* starts anew when running */
+void net_timer_start(struct net_timer *timer, int64_t delay_ms);	/* anew when running */
 void net_timer_stop(struct net_timer *timer);
 bool net_timer_is_running(const struct net_timer *timer);
 void net_timer_fini(struct net_timer *timer);	/* also after a mere zeroing */

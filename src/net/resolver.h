@@ -22,11 +22,11 @@ struct resolver_result {
 struct resolver;
 
 /* Called by the loop, once, in a later turn. fault is NULL in a success; otherwise result is NULL.
-   Faults are all FAULT_TEMPORARY ("no such name: smtp.example.net", "name lookup of … failed: …"). */
+   Faults are all FAULT_TEMPORARY: "no such name: smtp.example.net", "name lookup of x failed: y". */
 typedef void resolver_done_fn(const struct resolver_result *result, const struct fault *fault,
 	void *owner);
 
-/* The handle is freed by itself after done, or by resolver_cancel(). The owner keeps the deadline. */
+/* Freed by itself after done, or by resolver_cancel(). The owner keeps the deadline. */
 struct resolver *resolver_start(struct net_loop *loop, struct span host, uint16_t port,
 	resolver_done_fn *done, void *owner);
 

@@ -4,8 +4,9 @@
 
 /*
  * TLS contexts: what all connections of one role and configuration share. They are made once (at
- * start, at reload), checked when they are made, never changed afterwards, and shared by all threads
- * through references. A reload makes new ones; connections keep theirs. TLS 1.2 is the least.
+ * start, at reload), checked when they are made, never changed afterwards, and shared by all
+ * threads through references. A reload makes new ones; connections keep theirs. TLS 1.2 is the
+ * least.
  */
 
 #include "base/fault.h"
