@@ -51,7 +51,7 @@ static uint32_t update_by_table(uint32_t crc, const unsigned char *at, size_t le
 	return crc;
 }
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(CRC32C_BY_TABLE)
 __attribute__((target("sse4.2")))
 static uint32_t update_by_instruction(uint32_t crc, const unsigned char *at, size_t len)
 {

@@ -9,20 +9,21 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/uio.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
 enum {
 	WAITING_MAX = 4 * 1024 * 1024,
 	TAIL_SIZE = 16,			/* of a line: the mark of a cut, the brace, the line end */
-	SLOW_TARGET_MS = 1000,
+	SLOW_TARGET_MS = 500,
 	SENTENCE_MAX = 2048,
 };
 
@@ -37,11 +38,12 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t filled, idle;
 	pthread_t writer;
-	bool writer_runs, writer_stops, writer_writes;
+	bool writer_runs, writer_writes;
 	struct batch filling;
 	uint64_t dropped;
 	enum log_target target;
 	int fd;
+	bool is_plain_file;
 	char *path;
 } sink = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -49,7 +51,7 @@ static struct {
 	.idle = PTHREAD_COND_INITIALIZER,
 	.fd = STDERR_FILENO,
 };
-static atomic_bool sink_json;
+static atomic_bool sink_json, writer_stops;
 
 static const char *const level_names[] = {
 	[LOG_LEVEL_DEBUG] = "debug",
@@ -212,32 +214,37 @@ void log_id(struct log_line *line, const char *key, uint64_t message_id)
 
 /* ---- Targets; called with the lock held, or by the writer alone ---- */
 
-/* A target that takes nothing for a second loses the rest of the batch: a full pipe must not hold a
-   process that wants to end. */
+/* False when the process wants to end and the target has taken nothing for a while. */
 static bool wait_writable(int fd)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
-	int n;
 
-	do {
-		n = poll(&poll_fd, 1, SLOW_TARGET_MS);
-	} while (n < 0 && errno == EINTR);
-	return n > 0;
+	for (;;) {
+		int n = poll(&poll_fd, 1, SLOW_TARGET_MS);
+
+		if (n > 0)
+			return true;
+		if (n == 0 && atomic_load(&writer_stops))
+			return false;
+	}
 }
 
+/* What is not a plain file gets pieces that a pipe which is ready takes without blocking: a reader
+   that has stopped must not hold a process that wants to end. */
 static void write_all(int fd, const char *data, size_t len)
 {
 	while (len) {
-		ssize_t n = write(fd, data, len);
+		size_t piece = sink.is_plain_file || len < PIPE_BUF ? len : PIPE_BUF;
+		ssize_t n;
 
+		if (!sink.is_plain_file && !wait_writable(fd))
+			return;
+		n = write(fd, data, piece);
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return;
 		if (n > 0) {
 			data += n;
 			len -= (size_t)n;
-		} else if (n < 0 && errno == EAGAIN) {
-			if (!wait_writable(fd))
-				return;
-		} else if (n < 0 && errno != EINTR) {
-			return;
 		}
 	}
 }
@@ -323,7 +330,7 @@ static void *writer_run(void *unused)
 
 	pthread_mutex_lock(&sink.lock);
 	for (;;) {
-		while (!sink.filling.len && !sink.writer_stops)
+		while (!sink.filling.len && !atomic_load(&writer_stops))
 			pthread_cond_wait(&sink.filled, &sink.lock);
 		if (!sink.filling.len)
 			break;
@@ -350,7 +357,6 @@ void log_start_writer(void)
 	assert(!sink.writer_runs);
 	sink.filling.data = mem_alloc(WAITING_MAX);
 	sink.filling.len = 0;
-	sink.writer_stops = false;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	sink.writer_runs = pthread_create(&sink.writer, NULL, writer_run, NULL) == 0;
@@ -366,11 +372,13 @@ static void stop_writer(void)
 	if (!sink.writer_runs)
 		return;
 	pthread_mutex_lock(&sink.lock);
-	sink.writer_stops = true;
+	atomic_store(&writer_stops, true);
 	pthread_cond_signal(&sink.filled);
 	pthread_mutex_unlock(&sink.lock);
 	pthread_join(sink.writer, NULL);
 	pthread_mutex_lock(&sink.lock);
+	write_batch(&sink.filling);	/* what came after its last look */
+	atomic_store(&writer_stops, false);
 	sink.writer_runs = false;
 	mem_free(sink.filling.data);
 	sink.filling = (struct batch){ 0 };
@@ -381,14 +389,14 @@ void log_end(struct log_line *line)
 {
 	finish_line(line);
 	pthread_mutex_lock(&sink.lock);
-	if (sink.writer_runs && !sink.writer_stops) {
+	if (sink.writer_runs) {
 		bool was_empty = sink.filling.len == 0;
 
 		if (!enqueue(line))
 			sink.dropped++;
 		else if (was_empty)
 			pthread_cond_signal(&sink.filled);
-	} else if (!sink.writer_writes) {
+	} else {
 		write_line(line->text, line->len, (char)line->level);
 	}
 	pthread_mutex_unlock(&sink.lock);
@@ -420,6 +428,13 @@ static int open_file(const char *path, struct fault *fault_out)
 	return fd;
 }
 
+static bool is_plain_file(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 /* Closes the target; the lock is held and nothing waits. */
 static void close_target(void)
 {
@@ -430,6 +445,7 @@ static void close_target(void)
 	mem_free(sink.path);
 	sink.path = NULL;
 	sink.fd = STDERR_FILENO;
+	sink.is_plain_file = false;
 	sink.target = LOG_TARGET_STDERR;
 }
 
@@ -450,6 +466,7 @@ bool log_open(enum log_target target, const char *path, bool json, struct fault 
 		openlog("frank", LOG_PID | LOG_NDELAY, LOG_MAIL);
 	sink.target = target;
 	sink.fd = fd;
+	sink.is_plain_file = is_plain_file(fd);
 	sink.path = target == LOG_TARGET_FILE ? mem_strdup(path) : NULL;
 	atomic_store(&sink_json, json);
 	pthread_mutex_unlock(&sink.lock);

@@ -45,7 +45,8 @@ bool log_open(enum log_target target, const char *path, bool json, struct fault 
 /* Reopens the file after rotation; nothing to do for other targets. */
 bool log_reopen(struct fault *fault_out);
 void log_start_writer(void);
-/* Writes what waits and ends the writer thread. */
+/* Writes what waits, ends the writer thread and closes the target; later lines go to standard error.
+   A target that takes nothing for half a second loses the rest. */
 void log_close(void);
 
 void log_begin(struct log_line *line, enum log_level level, const char *event);
