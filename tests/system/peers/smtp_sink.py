@@ -8,9 +8,11 @@ from peers.stage import Failure, accepts, check_equal, run, wait_for
 
 
 class SmtpSink:
-    """options: smtp-sink's own. keep=True keeps each message in a file of its own (messages())."""
+    """options: smtp-sink's own. keep=True keeps each message in a file of its own (messages());
+    count=False saves it the writing of counters."""
 
-    def __init__(self, stage, *options, keep=False, port=None, name='smtp-sink', backlog=1024):
+    def __init__(self, stage, *options, keep=False, port=None, name='smtp-sink', backlog=1024,
+                 count=True):
         self.stage = stage
         self.port = port or stage.port()
         self.directory = stage.subdirectory(name, 0o777)
@@ -20,7 +22,7 @@ class SmtpSink:
         # Dump templates are relative to its working directory.
         dump = ['-d', 'message.'] if keep else []
         self.process = stage.start(
-            ['smtp-sink', '-c', *user, *dump, *options, f'127.0.0.1:{self.port}', str(backlog)],
+            ['smtp-sink', *(['-c'] if count else []), *user, *dump, *options, f'127.0.0.1:{self.port}', str(backlog)],
             os.path.join(self.directory, 'out'), cwd=self.directory)
         wait_for(lambda: accepts(self.port) or not self.process.running(), 'smtp-sink listens')
         if not self.process.running():
