@@ -186,7 +186,7 @@ void conn_fail(struct conn *c, enum fault_kind kind, const char *format, ...)
 		fault_set(c->fault, kind, "%s", text);
 	}
 	c->failed = true;
-	c->news = true;
+	conn_wake(c);
 }
 
 void conn_take_plain(struct conn *c, struct span bytes)
@@ -258,6 +258,11 @@ void conn_pump(struct conn *c)
 void conn_wake(struct conn *c)
 {
 	c->news = true;
+	conn_queue(c);
+}
+
+void conn_queue(struct conn *c)
+{
 	if (!list_is_linked(&c->woken) && c->phase != CONN_PHASE_ENDED)
 		list_append(&c->loop->woken, &c->woken);
 }
@@ -284,7 +289,7 @@ void conn_consume(struct conn *c, size_t n)
 		return;
 	release_idle(&c->in);
 	if (has_more(c))
-		conn_wake(c);
+		conn_queue(c);
 	conn_stream_adjust_reading(c);
 }
 

@@ -7,8 +7,8 @@
  * conn_tls.c (records). Nobody else includes this, except loop.c for the two hooks at the end.
  *
  * Plain: socket → lent or in → owner → out → socket (what does not fit: sending).
- * TLS:   socket → cipher or wire_in → SSL → lent or in → owner → out → SSL → loop's wire → socket
- *        (what does not fit: sending, and behind it wire_out).
+ * TLS:   socket → cipher or wire_in → SSL → lent or in → owner
+ *        owner → out → SSL → the loop's wire → socket (the rest: sending, then wire_out).
  */
 
 #include "net/conn.h"
@@ -24,7 +24,7 @@ enum {
 struct conn_tls {
 	SSL *ssl;
 	struct span cipher;		/* received, in the loop's read buffer: this call only */
-	struct buf wire_in;		/* received, not decrypted: the plain input is at its ceiling */
+	struct buf wire_in;		/* received, not decrypted: the plain input is full */
 	struct buf wire_out;		/* to be sent behind conn.sending */
 	bool is_server;
 	bool established;
@@ -69,7 +69,7 @@ struct conn {
 
 	int64_t deadline_at;		/* loop time; 0: none */
 	int64_t deadline_ms;		/* as it was set, for the sentence */
-	int64_t timer_at;		/* when the timer is due; it may be earlier than the deadline */
+	int64_t timer_at;		/* the timer is due: at the deadline or earlier */
 	size_t discarded;		/* while lingering */
 
 	enum conn_phase phase;
@@ -91,8 +91,10 @@ struct conn {
 /* Records the first fault; the owner is told by the pump. */
 void conn_fail(struct conn *c, enum fault_kind kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Everything that can be done now: decrypt, call the owner, flush, go on with closing. From the loop
-   only. */
+/* conn_pump() will be called in this turn or at once in the next; without owing an on_ready. */
+void conn_queue(struct conn *c);
+/* Everything that can be done now: decrypt, call the owner, flush, go on with closing. From the
+   loop only. */
 void conn_pump(struct conn *c);
 /* Input for the owner, in a buffer of the loop. */
 void conn_take_plain(struct conn *c, struct span bytes);

@@ -143,7 +143,6 @@ static void writing_failed(struct conn *c, int status)
 	if (peer_may_have_spoken(c, status))
 		return;
 	explain_loss(c, status);
-	conn_wake(c);
 }
 
 static void written(uv_write_t *request, int status)
@@ -214,6 +213,8 @@ static void flush_clear(struct conn *c)
 
 	c->clear_left = 0;
 	conn_stream_send(c, &c->out, len);
+	if (c->tls)
+		conn_queue(c);		/* the handshake waited for this */
 }
 
 static void finish_sending(struct conn *c)
@@ -341,6 +342,4 @@ void conn_stream_connect(struct conn *c, const struct net_address *source)
 		error = connect_tcp(c, source);
 	if (error)
 		explain_connect(c, error);
-	if (c->failed)
-		conn_wake(c);
 }

@@ -25,9 +25,9 @@ bool privilege_read(const char *path, struct buf *b, struct fault *fault_out);
  * count listening sockets on one address, non-blocking: one for each lane. The first is bound
  * alone, which proves that nobody else has the port; the others join it with SO_REUSEPORT. Port 0
  * gives all of them the same free port. IPv6 sockets take IPv6 only, so that both families can be
- * listed side by side. For a unix path count is 1; a socket file that nobody answers is replaced, and
- * the new one has the mode that umask leaves. All or nothing; the caller closes them (and unlinks a
- * unix path).
+ * listed side by side. For a unix path count is 1; a socket file that nobody answers is replaced,
+ * and the new one has the mode that umask leaves. All or nothing; the caller closes them (and
+ * unlinks a unix path).
  */
 bool privilege_listen(const struct net_address *address, size_t count, int fds_out[],
 	struct fault *fault_out);

@@ -139,5 +139,5 @@ void resolver_cancel(struct resolver **resolver)
 	if (!r->asking)
 		destroy(r);
 	else
-		uv_cancel((uv_req_t *)&r->request);	/* too late for one that runs: then dropped */
+		uv_cancel((uv_req_t *)&r->request);	/* one that runs is dropped later */
 }
