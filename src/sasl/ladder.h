@@ -86,7 +86,9 @@ struct sasl_ladder {
 	struct buf bytes;
 	unsigned offered;		/* bit per mechanism that may be used */
 	unsigned tried_with, tried_without;	/* bits, too */
-	unsigned phase, steps;
+	bool initial_ignored;		/* the server asked for the token although it had come */
+	unsigned phase, challenges, cancels;
+	char last_reply[240];		/* in printable form */
 	char sentence[512];
 };
 

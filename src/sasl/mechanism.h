@@ -22,8 +22,7 @@ const char *sasl_mechanism_name(enum sasl_mechanism mechanism);
 /* In any case. False when Frank does not speak it. */
 bool sasl_mechanism_find(struct span name, enum sasl_mechanism *mechanism_out);
 
-/* The first part of a challenge or response that is wrong goes into sentences for people; these are
-   the checks they share. */
-bool sasl_ends_with_line_end(struct span secret);	/* CR or LF: echo without -n */
+/* With CR or LF, as `echo` without -n makes it. */
+bool sasl_ends_with_line_end(struct span secret);
 
 #endif

@@ -6,7 +6,7 @@
  * The server's side of SASL (RFC 4422): bytes in, bytes out, base64 is the protocol's business. The
  * result of an exchange is an identity that the owner checks; nothing is checked here.
  *
- * A sentence never contains a password; it may contain a user name in printable form.
+ * A sentence contains nothing of what the client sent.
  */
 
 #include "base/buf.h"
@@ -31,11 +31,18 @@ struct sasl_server {
 	unsigned step;
 	struct span challenge;		/* static bytes */
 	struct sasl_identity identity;
-	const char *hint;		/* a remark for the log, or NULL */
+	const char *hint;		/* a remark for the log (static), or NULL */
 	char sentence[256];		/* one line without line end */
 };
 
-/* fini wipes the secrets; a machine may be started again without it. */
+/* For mechanisms: sets the sentence, and is the outcome that goes with it. */
+enum sasl_outcome sasl_server_malformed(struct sasl_server *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* For mechanisms: take one part of the identity after checking it. False: the sentence is set. */
+bool sasl_server_take_name(struct sasl_server *s, struct span name);
+bool sasl_server_take_password(struct sasl_server *s, struct span password);
+
+/* fini wipes the secrets. A machine may be started again and again, which wipes them too. */
 void sasl_server_init(struct sasl_server *s);
 void sasl_server_fini(struct sasl_server *s);
 

@@ -21,6 +21,7 @@
  */
 
 #include "base/fault.h"
+#include "smtp/data.h"
 #include "smtp/ehlo_parse.h"
 #include "smtp/line_kind.h"
 #include "smtp/reply_parse.h"
@@ -162,16 +163,16 @@ struct smtp_client {
 	struct smtp_reply_parser parser;
 	char mechanism[SMTP_MECHANISM_MAX + 1];
 	struct buf challenge;
+	bool challenge_is_base64;
 
 	struct smtp_client_transaction transaction;
 	size_t step_sent, step_answered;	/* commands of the transaction, see client_internal.h */
 	size_t octets_unanswered;
-	uint16_t step_octets[128];	/* ring of the lengths of unanswered commands */
-	size_t accepted_count, message_index;
-	unsigned char *accepted;	/* one byte per recipient */
-	bool transaction_failed, mail_accepted, reset_needed;
+	size_t recipient, accepted_count, answered_count;
+	unsigned char *accepted;	/* LMTP: one byte per recipient */
+	bool transaction_failed, mail_accepted, reset_needed, content_ended, probing;
 	enum smtp_client_stage failed_stage;
-	unsigned char content_state;
+	struct smtp_data_writer writer;
 	uint64_t content_octets;
 
 	enum smtp_client_failure failure;

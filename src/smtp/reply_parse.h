@@ -14,10 +14,10 @@
 
 #include "base/buf.h"
 
-#define SMTP_REPLY_LINE_MAX 4096
-#define SMTP_REPLY_LINES_KEPT 100
-#define SMTP_REPLY_OCTETS_KEPT 16384
-#define SMTP_REPLY_LINES_MAX 1000
+#define SMTP_RECEIVED_LINE_MAX 4096
+#define SMTP_RECEIVED_LINES_KEPT 100
+#define SMTP_RECEIVED_OCTETS_KEPT 16384
+#define SMTP_RECEIVED_LINES_MAX 1000
 
 /* Enhanced status code (RFC 3463), as in "5.7.8"; all zero when there is none. */
 struct smtp_reply_status {
@@ -76,10 +76,11 @@ struct smtp_reply_parser {
 };
 
 enum smtp_reply_result {
-	SMTP_REPLY_NEED_MORE,	/* *input holds no whole line; it is left alone */
-	SMTP_REPLY_LINE,	/* a line was taken, the reply goes on */
-	SMTP_REPLY_COMPLETE,	/* a line was taken, parser->reply is whole */
-	SMTP_REPLY_MALFORMED,	/* *fault_out says why; *line_out is what was seen of the line */
+	SMTP_REPLY_RESULT_NEED_MORE,	/* *input holds no whole line; it is left alone */
+	SMTP_REPLY_RESULT_LINE,		/* a line was taken, the reply goes on */
+	SMTP_REPLY_RESULT_COMPLETE,	/* a line was taken, parser->reply is whole */
+	SMTP_REPLY_RESULT_MALFORMED,	/* *fault_out says why, *line_out is what was seen of the
+					   line; nothing is taken */
 };
 
 void smtp_reply_parser_init(struct smtp_reply_parser *parser);
