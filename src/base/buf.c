@@ -68,7 +68,8 @@ static void grow(struct buf *b, size_t need)
 		b->data = mem_realloc(b->data, capacity);
 	} else {
 		data = mem_realloc(NULL, capacity);
-		memcpy(data, b->data + b->start, len);
+		if (len > 0)	/* NULL is no source, not even of nothing */
+			memcpy(data, b->data + b->start, len);
 		free_data(b);
 		b->data = data;
 		b->start = 0;
