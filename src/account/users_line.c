@@ -134,6 +134,7 @@ static void take_crypt(struct parser *p, struct span hash)
 		note(p, ACCOUNT_NOTE_ERROR, hash.data,
 		     "no complete %s hash: %u characters follow the last $ of one, here %zu",
 		     scheme->name, scheme->tail, tail);
+		p->unusable = true;
 		return;
 	}
 	if (scheme->weak)
