@@ -3,10 +3,10 @@
 #define FRANK_SMTP_ADDRESS_H
 
 /*
- * Mail addresses as they stand in the envelope: reverse-path and forward-path (RFC 5321, 4.1.2), with
- * or without their brackets. Dot-atom and quoted local parts, domains, address literals. A source
- * route (RFC 5321, appendix C) is read and dropped; a "%" in the local part is a letter as any other.
- * Everything is ASCII: SMTPUTF8 is not spoken here.
+ * Mail addresses as they stand in the envelope: reverse-path and forward-path (RFC 5321, 4.1.2),
+ * with or without their brackets. Dot-atom and quoted local parts, domains, address literals. A
+ * source route (RFC 5321, appendix C) is read and dropped; a "%" in the local part is a letter as
+ * any other. Everything is ASCII: SMTPUTF8 is not spoken here.
  */
 
 #include "base/buf.h"

@@ -3,10 +3,10 @@
 #define FRANK_SMTP_COMMAND_H
 
 /*
- * A command line taken apart: verb and arguments, and for MAIL and RCPT the path and its parameters
- * (RFC 5321, 4.1.2). Harmless forms that people type are understood and noted as quirks, so that the
- * caller can count them, or refuse them; a line that is wrong is described so that its author finds
- * the mistake.
+ * A command line taken apart: verb and arguments, and for MAIL and RCPT the path and its
+ * parameters (RFC 5321, 4.1.2). Harmless forms that people type are understood and noted as
+ * quirks, so that the caller can count them, or refuse them; a line that is wrong is described so
+ * that its author finds the mistake.
  */
 
 #include "smtp/address.h"
@@ -38,7 +38,7 @@ struct smtp_path {
 	enum smtp_path_flaw flaw;
 	enum smtp_address_flaw address_flaw;
 	struct smtp_address address;	/* when VALID */
-	struct span text;		/* the address as written; also with BAD_ADDRESS, for messages */
+	struct span text;		/* the address as written, for messages */
 	struct span parameters;		/* when VALID: for smtp_parameter_take() */
 	unsigned quirks;
 };

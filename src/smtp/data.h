@@ -3,18 +3,19 @@
 #define FRANK_SMTP_DATA_H
 
 /*
- * The content of a message between 354 and the final dot (RFC 5321, 4.1.1.4 and 4.5.2), both ways.
- * Only CRLF.CRLF ends it. A bare CR or LF is found and named: were it taken for a line end by anyone
- * behind us, a second message could be hidden in the first (SMTP smuggling).
+ * The content of a message between 354 and the final dot (RFC 5321, 4.1.1.4 and 4.5.2), both
+ * ways. Only CRLF.CRLF ends it. A bare CR or LF is found and named: were it taken for a line end
+ * by anyone behind us, a second message could be hidden in the first (SMTP smuggling).
  *
- * Reading borrows: content comes as spans of the input, as long as possible, that is up to a stuffed
- * dot, a bare newline or the end of what is there. At most three bytes stay behind for the next call.
+ * Reading borrows: content comes as spans of the input, as long as possible, that is up to a
+ * stuffed dot, a bare newline or the end of what is there. At most three bytes stay behind for
+ * the next call.
  */
 
 #include "base/buf.h"
 
 enum smtp_data_result {
-	SMTP_DATA_CONTENT,		/* *content_out is set, not empty, and taken off the input */
+	SMTP_DATA_CONTENT,		/* *content_out is set and taken off the input */
 	SMTP_DATA_NEED_MORE,
 	SMTP_DATA_END,			/* the final dot and its CRLF are taken */
 	SMTP_DATA_BARE_LF,		/* stands at the front of the input, in line reader->line */
@@ -47,8 +48,8 @@ void smtp_data_writer_init(struct smtp_data_writer *writer);
    bytes of content that was. Line ends must be CRLF already: nothing is repaired here. */
 size_t smtp_data_write(struct smtp_data_writer *writer, struct buf *b, struct span content);
 
-/* Appends the final dot, after a CRLF when the content did not end in one. False at b's ceiling, and
-   nothing is written. */
+/* Appends the final dot, after a CRLF when the content did not end in one. False at b's
+   ceiling, and nothing is written. */
 bool smtp_data_finish(struct smtp_data_writer *writer, struct buf *b);
 
 #endif

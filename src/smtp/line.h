@@ -3,8 +3,8 @@
 #define FRANK_SMTP_LINE_H
 
 /*
- * Splits received bytes into SMTP lines (RFC 5321, 2.3.8). Only CRLF ends a line. A bare CR or LF is
- * reported and never repaired here: servers that disagree on line ends let mail be smuggled.
+ * Splits received bytes into SMTP lines (RFC 5321, 2.3.8). Only CRLF ends a line. A bare CR or LF
+ * is reported and never repaired here: servers that disagree on line ends let mail be smuggled.
  */
 
 #include "base/span.h"
@@ -20,8 +20,8 @@ enum smtp_line_result {
    excludes the CRLF. With NEED_MORE and TOO_LONG both arguments are left alone. */
 enum smtp_line_result smtp_line_take(struct span *input, size_t max_len, struct span *line_out);
 
-/* Drops the rest of a line that is too long, through its CRLF. False: the CRLF has not come yet, and
-   all but a CR at the very end has been dropped. */
+/* Drops the rest of a line that is too long, through its CRLF. False: the CRLF has not come
+   yet, and all but a CR at the very end has been dropped. */
 bool smtp_line_discard(struct span *input);
 
 /* What a command line may not contain. */

@@ -3,9 +3,10 @@
 #define FRANK_SMTP_LINE_KIND_H
 
 /*
- * What a line of a dialogue is, as the machine that reads or writes it has classified it. Only the
- * machine can tell: LOGIN's password is a bare line. Both machines hand each line to an observer (the
- * flight recorder) once it is classified, never when bytes arrive. No observer ever sees a secret.
+ * What a line of a dialogue is, as the machine that reads or writes it has classified it. Only
+ * the machine can tell: LOGIN's password is a bare line. Both machines hand each line to an
+ * observer (the flight recorder) once it is classified, never when bytes arrive. No observer ever
+ * sees a secret.
  */
 
 #include "base/span.h"

@@ -3,9 +3,9 @@
 #define FRANK_SMTP_QUIRK_H
 
 /*
- * The harmless departures from the grammar that are understood unless a listener is strict. Each use
- * is counted, so that an operator can close what nobody needs. None of them changes where a line
- * or a message ends, or to whom a message goes.
+ * The harmless departures from the grammar that are understood unless a listener is strict. Each
+ * use is counted, so that an operator can close what nobody needs. None of them changes where a
+ * line or a message ends, or to whom a message goes.
  */
 
 enum smtp_quirk {

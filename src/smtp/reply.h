@@ -3,10 +3,10 @@
 #define FRANK_SMTP_REPLY_H
 
 /*
- * Every reply the server can send, in one table: code (RFC 5321, 4.2), enhanced status (RFC 3463, RFC 2034,
- * RFC 5248) and text. A text given by the caller replaces the table's. Whatever the text holds, a reply is
- * lines of at most 512 octets of printable ASCII, each ended by CRLF: long texts become several lines,
- * and other bytes become "?".
+ * Every reply the server can send, in one table: code (RFC 5321, 4.2), enhanced status (RFC 3463,
+ * RFC 2034, RFC 5248) and text. A text given by the caller replaces the table's. Whatever the
+ * text holds, a reply is lines of at most 512 octets of printable ASCII, each ended by CRLF: long
+ * texts become several lines, and other bytes become "?".
  */
 
 #include "base/buf.h"
@@ -53,7 +53,7 @@ enum smtp_reply_id {
 	SMTP_REPLY_CLOSING_BANNED,		/* 4.7.0 */
 	SMTP_REPLY_CLOSING_CONTENT,		/* 4.7.0: content far beyond the limit */
 	SMTP_REPLY_CLOSING_LINE,		/* 4.7.0: a line without end */
-	SMTP_REPLY_CLOSING_TLS_HELLO,		/* 4.7.0: TLS from the first byte, on a port that is not */
+	SMTP_REPLY_CLOSING_TLS_HELLO,		/* 4.7.0: TLS from the first byte, where none is */
 	SMTP_REPLY_CLOSING_HTTP,		/* 4.7.0: a browser */
 	SMTP_REPLY_CLOSING_LOCAL_ERROR,		/* 4.3.0 */
 	/* Not now */
@@ -69,7 +69,7 @@ enum smtp_reply_id {
 	SMTP_REPLY_TLS_UNAVAILABLE,		/* 454 4.7.0 */
 	/* The command is wrong */
 	SMTP_REPLY_COMMAND_UNKNOWN,		/* 500 5.5.1 */
-	SMTP_REPLY_LINE_TOO_LONG,		/* 500 5.5.6 */
+	SMTP_REPLY_LINE_TOO_LONG,		/* 500 5.5.2 */
 	SMTP_REPLY_LINE_BARE_NEWLINE,		/* 500 5.5.2 */
 	SMTP_REPLY_LINE_BINARY,			/* 500 5.5.2 */
 	SMTP_REPLY_SYNTAX,			/* 501 5.5.2 */
@@ -86,8 +86,8 @@ enum smtp_reply_id {
 	SMTP_REPLY_PARAMETER_VALUE,		/* 501 5.5.4 */
 	SMTP_REPLY_PARAMETER_UNKNOWN,		/* 555 5.5.4 */
 	/* The address is wrong */
-	SMTP_REPLY_SENDER_SYNTAX,		/* 501 5.1.7 */
-	SMTP_REPLY_RECIPIENT_SYNTAX,		/* 501 5.1.3 */
+	SMTP_REPLY_SENDER_SYNTAX,		/* 553 5.1.7 */
+	SMTP_REPLY_RECIPIENT_SYNTAX,		/* 553 5.1.3 */
 	SMTP_REPLY_SENDER_REFUSED,		/* 553 5.1.7 */
 	SMTP_REPLY_RECIPIENT_REFUSED,		/* 553 5.1.3 */
 	SMTP_REPLY_NEEDS_SMTPUTF8,		/* 553 5.6.7 */
@@ -116,8 +116,8 @@ const struct smtp_reply *smtp_reply_get(enum smtp_reply_id id);
 #define SMTP_REPLY_LINE_MAX 512		/* with code and CRLF (RFC 5321, 4.5.3.1.5) */
 #define SMTP_REPLY_TEXT_MAX 2000	/* longer texts are cut */
 
-/* Appends the reply to b; an empty text takes the table's. Returns false at b's ceiling, and nothing
-   is written. */
+/* Appends the reply to b; an empty text takes the table's. Returns false at b's ceiling, and
+   nothing is written. */
 bool smtp_reply_append(struct buf *b, enum smtp_reply_id id, struct span text);
 
 #endif

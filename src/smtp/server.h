@@ -3,17 +3,17 @@
 #define FRANK_SMTP_SERVER_H
 
 /*
- * The server's side of one SMTP session (RFC 5321) with PIPELINING, SIZE, 8BITMIME, ENHANCEDSTATUSCODES,
- * STARTTLS (RFC 3207) and AUTH (RFC 4954). Pure: no descriptor, no clock, no memory but a small one for
- * AUTH payloads. The owner
+ * The server's side of one SMTP session (RFC 5321) with PIPELINING, SIZE, 8BITMIME,
+ * ENHANCEDSTATUSCODES, STARTTLS (RFC 3207) and AUTH (RFC 4954). Pure: no descriptor, no clock, no
+ * memory but a small one for AUTH payloads. The owner
  *
- *	- calls smtp_server_next() again and again with what it has received, until that says
- *	  NEED_INPUT or WAIT (so pipelining needs nothing else);
- *	- acts on the events, and answers those marked "owed" below, at once or later;
- *	- sends what stands in the output buffer whenever it likes, and at the latest before it waits.
+ * - calls smtp_server_next() again and again with what it has received, until that says NEED_INPUT
+ *   or WAIT (so pipelining needs nothing else);
+ * - acts on the events, and answers those marked "Owed" below, at once or later;
+ * - sends what stands in the output buffer whenever it likes, and before it waits at the latest.
  *
- * The machine keeps no input: a line that is not whole stays with the owner, whose input buffer must
- * hold SMTP_SERVER_INPUT_MIN bytes. While an answer is owed nothing is taken.
+ * The machine keeps no input: a line that is not whole stays with the owner, whose input buffer
+ * must hold SMTP_SERVER_INPUT_MIN bytes. While an answer is owed nothing is taken.
  */
 
 #include "smtp/address.h"
@@ -42,7 +42,7 @@ struct smtp_server_settings {
 	bool tls_required;			/* MAIL without TLS: 530 */
 	const char *auth_mechanisms;		/* "PLAIN LOGIN"; NULL or "": no AUTH */
 	bool auth_required;			/* MAIL without AUTH: 530 */
-	bool auth_needs_tls;			/* AUTH without TLS is neither listed nor taken: 538 */
+	bool auth_needs_tls;			/* AUTH without TLS is not listed, and 538 */
 	bool strict;				/* quirks are refused */
 };
 
@@ -61,22 +61,22 @@ enum smtp_phase {
 enum smtp_server_event_kind {
 	SMTP_SERVER_NEED_INPUT,		/* read more, and call again */
 	SMTP_SERVER_NEED_OUTPUT,	/* flush the output, and call again */
-	SMTP_SERVER_WAIT,		/* an answer, or the news that TLS is up, is owed; or closed */
+	SMTP_SERVER_WAIT,		/* an answer or the news of TLS is owed; or all is over */
 	SMTP_SERVER_HELLO,		/* hello */
-	SMTP_SERVER_STARTTLS,		/* the 220 is in the output: flush it, throw away and count what
-					   was received behind the command, start TLS, then call
-					   smtp_server_tls_started() */
+	SMTP_SERVER_STARTTLS,		/* the 220 is in the output: flush it, throw away and count
+					   what was received behind the command, start TLS, then
+					   call smtp_server_tls_started() */
 	SMTP_SERVER_AUTH_BEGIN,		/* auth. Owed: challenge, success or failure */
 	SMTP_SERVER_AUTH_RESPONSE,	/* auth. Owed: the same */
-	SMTP_SERVER_AUTH_CANCELLED,	/* the exchange is over: "*", or no base64. Answered already. */
+	SMTP_SERVER_AUTH_CANCELLED,	/* the exchange is over: "*", or no base64; answered */
 	SMTP_SERVER_MAIL,		/* mail. Owed: smtp_server_answer() */
 	SMTP_SERVER_RCPT,		/* rcpt. Owed: the same */
 	SMTP_SERVER_DATA,		/* Owed: SMTP_REPLY_START_CONTENT, or why not */
 	SMTP_SERVER_CONTENT,		/* content, a piece of the message, dots unstuffed */
 	SMTP_SERVER_MESSAGE,		/* message, it is complete. Owed: smtp_server_answer() */
-	SMTP_SERVER_REFUSED,		/* refused: drop the draft. The rest of the content is thrown
-					   away, and the 55x sent behind it. */
-	SMTP_SERVER_ABORTED,		/* aborted: a transaction whose MAIL was accepted is dropped */
+	SMTP_SERVER_REFUSED,		/* refused: drop the draft. The rest of the content is
+					   thrown away here, and the 55x sent behind it. */
+	SMTP_SERVER_ABORTED,		/* aborted: a transaction with its MAIL accepted is lost */
 	SMTP_SERVER_CLOSE,		/* close: flush the output, then close. The last event. */
 };
 
@@ -114,12 +114,12 @@ struct smtp_server_event {
 	enum smtp_server_event_kind kind;
 	union {
 		struct {
-			struct span name;		/* printable ASCII, see smtp_server_hello_name() */
+			struct span name;		/* see smtp_server_hello_name() */
 			bool extended;			/* EHLO */
 		} hello;
 		struct {
 			struct span mechanism;		/* as listed in the settings */
-			struct span data;		/* decoded; wiped when the exchange is over */
+			struct span data;		/* decoded; wiped at the end */
 			bool has_initial;		/* BEGIN: data is an initial response */
 		} auth;
 		struct {
@@ -194,23 +194,25 @@ void smtp_server_observe(struct smtp_server *s,
 			 void (*observe)(void *context, enum smtp_line_kind kind, struct span text),
 			 void *context);
 
-/* One of the two begins the session. Turned away, it gets this reply (421 or 554; text may be NULL for
-   the table's) as its greeting, and CLOSE. */
+/* One of the two begins the session. Turned away, it gets this reply (421 or 554; text may be
+   NULL for the table's) as its greeting, and CLOSE. */
 void smtp_server_greet(struct smtp_server *s);
 void smtp_server_turn_away(struct smtp_server *s, enum smtp_reply_id id, const char *text);
 
-/* Takes off *input what it has understood, appends the replies, and returns one event, whose kind is
-   also event_out->kind. After CLOSE it returns WAIT for ever. */
+/* Takes off *input what it has understood, appends the replies, and returns one event, whose
+   kind is also event_out->kind. After CLOSE it returns WAIT for ever. */
 enum smtp_server_event_kind smtp_server_next(struct smtp_server *s, struct span *input,
 					     struct smtp_server_event *event_out);
 
-/* Answers MAIL, RCPT, DATA and MESSAGE. The code's class decides what happens: 2yz and 354 accept. A 421
-   closes. format may be NULL for the table's text; the enhanced status comes from the table. */
+/* Answers MAIL, RCPT, DATA and MESSAGE. The code's class decides what happens: 2yz and 354
+   accept. A 421 closes. format may be NULL for the table's text; the enhanced status comes
+   from the table. */
 void smtp_server_answer(struct smtp_server *s, enum smtp_reply_id id, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Answer AUTH_BEGIN and AUTH_RESPONSE. challenge is raw, at most 9,210 bytes. A failure is an answer of 4yz or
-   5yz, usually SMTP_REPLY_AUTH_REJECTED or _TEMPORARY (which does not count as a failure). */
+/* Answer AUTH_BEGIN and AUTH_RESPONSE. challenge is raw, at most 9,210 bytes. A failure is an
+   answer of 4yz or 5yz, usually SMTP_REPLY_AUTH_REJECTED or _TEMPORARY (which does not count
+   as a failure). */
 void smtp_server_auth_challenge(struct smtp_server *s, struct span challenge);
 void smtp_server_auth_success(struct smtp_server *s);
 void smtp_server_auth_failure(struct smtp_server *s, enum smtp_reply_id id, const char *text);
@@ -218,8 +220,9 @@ void smtp_server_auth_failure(struct smtp_server *s, enum smtp_reply_id id, cons
 /* TLS is up: the session is as at its beginning, without a new greeting (RFC 3207, 4.2). */
 void smtp_server_tls_started(struct smtp_server *s);
 
-/* 421 and CLOSE at the next boundary between commands: at once when the session is between two, after the
-   answer when one is owed, after the message inside content. Call next() afterwards. */
+/* 421 and CLOSE at the next boundary between commands: at once when the session is between
+   two, after the answer when one is owed, after the message inside content. Call next()
+   afterwards. */
 void smtp_server_shutdown(struct smtp_server *s);
 /* 421 and CLOSE at once, in any phase; an answer that is owed is not awaited, and must not be
    given any more. Call next() afterwards. */
@@ -229,8 +232,8 @@ bool smtp_server_answer_is_owed(const struct smtp_server *s);
 enum smtp_phase smtp_server_phase(const struct smtp_server *s);
 /* A MAIL was accepted and its transaction has not ended. */
 bool smtp_server_in_transaction(const struct smtp_server *s);
-/* What the client called itself: printable ASCII without blanks and brackets, other bytes as "?"; empty
-   before EHLO. Lives until the next hello. */
+/* What the client called itself: printable ASCII without blanks and brackets, other bytes as
+   "?"; empty before EHLO. Lives until the next hello. */
 struct span smtp_server_hello_name(const struct smtp_server *s);
 
 /* For logs: "rset", "too-many-errors", "bare-lf", "content". */
