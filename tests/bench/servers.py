@@ -108,10 +108,8 @@ def with_login(stage, measured, certificate, submission, smtps):
 NOWHERE = 'route * {{ via smtp://127.0.0.1:{}; retry {{ first 1h; }} }}'
 
 
-def frank(stage, routes=None, users=None, **options):
-    limits = 'connections-max 20000; connections-per-address 20000;'
-    server = Frank(stage, routes or NOWHERE.format(stage.port()), users=users, plain=True,
-                   plain_extra=limits, submission_extra=limits, **options)
+def frank(stage, routes=None, users=None):
+    server = Frank(stage, routes or NOWHERE.format(stage.port()), users=users, plain=True)
     measured = Measured('Frank', server, server.port, [server.pid])
     return with_login(stage, measured, server.certificate, server.submission, server.submissions)
 

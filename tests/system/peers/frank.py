@@ -57,7 +57,7 @@ class Frank:
     *_extra   more directives of that listener; listeners replaces all three blocks
     """
 
-    def __init__(self, stage, routes='route * { via discard:; }', users=None, extra='', spool=None,
+    def __init__(self, stage, routes='route * { via discard; }', users=None, extra='', spool=None,
                  spool_extra='', plain_extra='', submission_extra='', submissions_extra='',
                  listeners=None, certificate=None, plain=False, env=None, start=True):
         self.stage = stage
