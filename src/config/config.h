@@ -105,6 +105,8 @@ enum config_scheme {
 	CONFIG_SCHEME_DISCARD,
 };
 
+struct config_route;
+
 struct config_via {
 	const char *text;		/* as written, with its scheme */
 	enum config_scheme scheme;
@@ -116,6 +118,8 @@ struct config_via {
 
 /* Whether messages go there over SMTP or LMTP (as against into a maildir, or nowhere). */
 bool config_via_is_session(const struct config_via *via);
+/* Whether any of its vias is one. */
+bool config_route_has_session(const struct config_route *route);
 /* "smtp", "submission", … */
 const char *config_scheme_name(enum config_scheme scheme);
 

@@ -11,7 +11,7 @@
  *
  * Relative paths, of includes and in values, start at the directory of the file that names them.
  *
- * Limits: 1 MiB a file, 100 files, 16 includes deep, blocks 8 deep, 10,000 directives, 64 KiB a
+ * Limits: 1 MiB a file, 100 files, 16 includes deep, blocks 8 deep, 10,000 directives, 4 KiB a
  * value, 1,000 values a directive.
  */
 
@@ -38,15 +38,16 @@ struct config_source {
 struct config_problem {
 	bool warning;			/* else an error */
 	char *file;
-	unsigned line, column;		/* from 1; column counts bytes; line 0: about the whole file */
+	unsigned file_number;		/* in order of reading */
+	unsigned line, column;		/* from 1, column in bytes; line 0: about the whole file */
 	char *text;			/* one sentence, printable */
-	char *excerpt;			/* "\t<the line>\n\t<blanks>^", fit to be shown; NULL without a line */
+	char *excerpt;			/* "\t<line>\n\t<blanks>^", printable; NULL without a line */
 };
 
 struct config_report {
-	struct config_problem problems[CONFIG_PROBLEMS_MAX];	/* sorted by file and line */
+	struct config_problem problems[CONFIG_PROBLEMS_MAX];	/* by file and line */
 	size_t count;
-	size_t error_count, warning_count;			/* those not kept are counted too */
+	size_t error_count, warning_count;	/* those that were not kept are counted too */
 };
 
 void config_report_init(struct config_report *report);

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/show.h"
+
+#include "config/table.h"
+#include "config/value.h"
+
+enum { LINE_MAX_BYTES = 64 * 1024 * 128 };
+
+struct show {
+	struct buf *out;
+	bool good;
+	unsigned indent;
+};
+
+static void put(struct show *s, const char *text)
+{
+	s->good = s->good && buf_append_string(s->out, text);
+}
+
+static void put_indent(struct show *s)
+{
+	for (unsigned i = 0; i < s->indent; i++)
+		put(s, "\t");
+}
+
+static void put_origin(struct show *s, struct config_origin origin)
+{
+	char text[CONFIG_ORIGIN_TEXT_MAX];
+	put(s, "\t# ");
+	put(s, config_origin_format(origin, text));
+	put(s, "\n");
+}
+
+/* The text of item n of a row into value; false when there is none. */
+static bool print_item(const struct config_directive *d, const void *object, size_t n,
+		       struct buf *value, struct config_origin *origin)
+{
+	buf_clear(value);
+	if (d->type)
+		return n == 0 && d->type->print(d, (const char *)object + d->offset, value);
+	return d->print && d->print(d, object, n, value, origin);
+}
+
+static void put_item(struct show *s, const struct config_directive *d, struct buf *value,
+		     struct config_origin origin)
+{
+	put_indent(s);
+	put(s, d->name);
+	put(s, " ");
+	s->good = s->good && buf_append(s->out, buf_span(value));
+	put(s, ";");
+	put_origin(s, origin);
+}
+
+/* What has no value stands as a comment, with what happens instead. */
+static void put_absent(struct show *s, const struct config_directive *d)
+{
+	put_indent(s);
+	put(s, "# ");
+	put(s, d->name);
+	put(s, ": ");
+	put(s, d->fallback ? d->fallback : "none");
+	put(s, "\t# default\n");
+}
+
+/* A secret is never here: its file is named. */
+static void put_secret(struct show *s, const struct config_directive *d, struct buf *value)
+{
+	if (!span_equal(span_from_string(d->name), SPAN("password-file")))
+		return;
+	put_indent(s);
+	put(s, "# password (from ");
+	s->good = s->good && buf_append(s->out, buf_span(value));
+	put(s, ")\n");
+}
+
+static void show_row(struct show *s, const struct config_directive *d, const void *object,
+		     const struct config_origin *origins)
+{
+	struct buf value;
+	buf_init(&value, LINE_MAX_BYTES);
+	size_t n = 0;
+	struct config_origin origin = origins[config_directive_slot(d)];
+	while (print_item(d, object, n, &value, &origin)) {
+		put_item(s, d, &value, origin);
+		put_secret(s, d, &value);
+		n++;
+	}
+	if (!n)
+		put_absent(s, d);
+	buf_fini(&value);
+}
+
+static bool is_shown(const struct config_directive *d, enum config_block block)
+{
+	return d->block == block && !(d->flags & (CONFIG_FLAG_LATER | CONFIG_FLAG_HIDDEN));
+}
+
+/* A block whose required values are absent is itself absent. */
+static bool block_is_absent(enum config_block block, const void *object)
+{
+	bool absent = false;
+	struct buf value;
+	buf_init(&value, LINE_MAX_BYTES);
+	for (size_t i = 0; i < config_directive_count; i++) {
+		const struct config_directive *d = &config_directives[i];
+		struct config_origin origin;
+		if (is_shown(d, block) && (d->flags & CONFIG_FLAG_REQUIRED))
+			absent = absent || !print_item(d, object, 0, &value, &origin);
+	}
+	buf_fini(&value);
+	return absent;
+}
+
+static void show_block(struct show *s, enum config_block block, const void *object,
+		       const struct config_origin *origins);
+
+static void show_values(struct show *s, const struct config_directive *d, const void *object,
+			const struct config_origin *origins)
+{
+	if (block_is_absent(d->child, object)) {
+		put_absent(s, d);
+		return;
+	}
+	put_indent(s);
+	put(s, d->name);
+	put(s, " {\n");
+	s->indent++;
+	show_block(s, d->child, object, origins);
+	s->indent--;
+	put_indent(s);
+	put(s, "}\n");
+}
+
+/* On a route, what it could not obey is left out: as a directive it would be an error. */
+static bool is_obeyed(const struct config_directive *d, const void *object)
+{
+	const struct config_route *route = object;
+	if (d->flags & CONFIG_FLAG_SESSION)
+		return config_route_has_session(route);
+	return !(d->flags & CONFIG_FLAG_DELIVERY) || !route->refuse.code;
+}
+
+/* The directives of a block and of those within the same object. */
+static void show_block(struct show *s, enum config_block block, const void *object,
+		       const struct config_origin *origins)
+{
+	enum config_object kind = config_blocks[block].object;
+	for (size_t i = 0; i < config_directive_count; i++) {
+		const struct config_directive *d = &config_directives[i];
+		if (!is_shown(d, block) || !is_obeyed(d, object))
+			continue;
+		if (d->child == CONFIG_BLOCK_TOP)
+			show_row(s, d, object, origins);
+		else if (config_blocks[d->child].object == kind)
+			show_values(s, d, object, origins);
+	}
+}
+
+static void open_object(struct show *s, enum config_block block)
+{
+	put(s, "\n");
+	put(s, config_blocks[block].name);
+}
+
+static void put_label(struct show *s, const char *label)
+{
+	put(s, " ");
+	s->good = s->good && config_quote(s->out, label);
+}
+
+static void close_object(struct show *s, enum config_block block, const void *object,
+			 const struct config_origin *origins, struct config_origin origin)
+{
+	put(s, " {");
+	put_origin(s, origin);
+	s->indent = 1;
+	show_block(s, block, object, origins);
+	s->indent = 0;
+	put(s, "}\n");
+}
+
+static void show_listeners(struct show *s, const struct config *config)
+{
+	for (size_t i = 0; i < config->listener_count; i++) {
+		const struct config_listener *listener = &config->listeners[i];
+		open_object(s, CONFIG_BLOCK_LISTEN);
+		put_label(s, listener->label);
+		close_object(s, CONFIG_BLOCK_LISTEN, listener, listener->origins, listener->origin);
+	}
+}
+
+static void show_domains(struct show *s, const struct config *config)
+{
+	for (size_t i = 0; i < config->domain_count; i++) {
+		const struct config_domain *domain = &config->domains[i];
+		open_object(s, CONFIG_BLOCK_DOMAIN);
+		for (size_t j = 0; j < domain->pattern_count; j++)
+			put_label(s, domain->patterns[j].text);
+		close_object(s, CONFIG_BLOCK_DOMAIN, domain, domain->origins, domain->origin);
+	}
+}
+
+/* Those without a name stand in their route. */
+static void show_accounts(struct show *s, const struct config *config)
+{
+	for (size_t i = 0; i < config->account_count; i++) {
+		const struct config_account *account = &config->accounts[i];
+		if (!account->label)
+			continue;
+		open_object(s, CONFIG_BLOCK_ACCOUNT);
+		put_label(s, account->label);
+		close_object(s, CONFIG_BLOCK_ACCOUNT, account, account->origins, account->origin);
+	}
+}
+
+static void show_routes(struct show *s, const struct config *config)
+{
+	for (size_t i = 0; i < config->route_count; i++) {
+		const struct config_route *route = &config->routes[i];
+		open_object(s, CONFIG_BLOCK_ROUTE);
+		for (size_t j = 0; j < route->pattern_count; j++)
+			put_label(s, route->patterns[j].text);
+		close_object(s, CONFIG_BLOCK_ROUTE, route, route->origins, route->origin);
+	}
+}
+
+bool config_show(const struct config *config, struct buf *out)
+{
+	struct show s = { .out = out, .good = true };
+	show_block(&s, CONFIG_BLOCK_TOP, config, config->origins);
+	show_listeners(&s, config);
+	show_domains(&s, config);
+	show_accounts(&s, config);
+	show_routes(&s, config);
+	return s.good;
+}
