@@ -30,8 +30,8 @@ enum message_header_shape {
 	MESSAGE_HEADER_TOO_LARGE,	/* not at its end after MESSAGE_HEADER_SIZE_MAX bytes */
 };
 
-/* The value of the first field of that name that has one: unfolded, without blanks at its ends, otherwise as it
-   came (escape it before showing it). */
+/* The value of the first field of that name that has one: unfolded, without blanks at its ends,
+   otherwise as it came (escape it before showing it). */
 struct message_header_value {
 	char text[MESSAGE_HEADER_VALUE_MAX];
 	size_t len;

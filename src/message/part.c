@@ -14,21 +14,21 @@ static bool has_line_end(struct span content, size_t at)
 	return at + 1 < content.len && content.data[at] == '\r' && content.data[at + 1] == '\n';
 }
 
-/* Whether the content can stand as it is: ASCII without NUL, lines that end with CRLF and are not
-   too long. */
-static bool is_seven_bit(struct span content)
+/* Whether the content can stand as it is: ASCII without controls, in lines that end with CRLF and
+   are not too long. */
+static bool can_stand(struct span content)
 {
 	size_t line_len = 0;
 
 	for (size_t i = 0; i < content.len; i++) {
-		unsigned char c = (unsigned char)content.data[i];
+		char c = content.data[i];
 
 		if (has_line_end(content, i)) {
 			line_len = 0;
 			i++;
 			continue;
 		}
-		if (c == 0 || c > 127 || c == '\r' || c == '\n' || ++line_len > LINE_LEN_MAX)
+		if (((c < ' ' || c > '~') && c != '\t') || ++line_len > LINE_LEN_MAX)
 			return false;
 	}
 	return true;
@@ -92,7 +92,7 @@ void message_boundary_choose(char out[MESSAGE_BOUNDARY_SIZE], uint64_t random,
 bool message_part_append(struct buf *b, const char *boundary, const struct message_part *part)
 {
 	struct span content = buf_span(&part->content);
-	bool as_it_is = is_seven_bit(content);
+	bool as_it_is = can_stand(content);
 
 	return buf_printf(b, "\r\n--%s\r\nContent-Type: %s\r\nContent-Description: %s\r\n"
 			     "Content-Transfer-Encoding: %s\r\n\r\n",

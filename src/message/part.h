@@ -4,7 +4,7 @@
 
 /*
  * Parts of a multipart message (RFC 2046, 5.1) whose content may be anything: what a 7-bit message
- * cannot hold is written as quoted-printable (RFC 2045, 6.7).
+ * cannot hold, and every control byte, is written as quoted-printable (RFC 2045, 6.7).
  */
 
 #include "base/buf.h"

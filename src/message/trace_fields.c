@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 enum {
-	COLUMNS_MAX = 77,	/* RFC 5322, 2.1.1 */
+	COLUMNS_MAX = 76,	/* RFC 5322, 2.1.1: 78, here with the CR and a semicolon */
 	NAME_MAX_LEN = 255,	/* of a host name (RFC 5321, 4.5.3.1.2), and of what stands for one */
 	ADDRESS_MAX_LEN = 512,	/* longer than any path (RFC 5321, 4.5.3.1.3) */
 	WORD_MAX = 640,
