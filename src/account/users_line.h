@@ -30,8 +30,8 @@ enum users_line_result {
 };
 
 /* text is the line without its LF (a CR at the end is left aside) and has at least one writable
-   byte behind it: separators are overwritten with NUL, so that hashes become strings. The user borrows
-   from text. */
+   byte behind it: separators are overwritten with NUL, so that hashes become strings. The user
+   borrows from text. */
 enum users_line_result users_line_parse(char *text, size_t len, struct users_line *line_out);
 
 /* Frees and wipes what a user holds beside its text. */

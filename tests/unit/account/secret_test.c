@@ -133,7 +133,8 @@ static void what_cannot_be_read_is_named(void **state)
 	struct fault fault;
 	buf_init_secret(&secret, 100);
 	assert_false(account_secret_read("/nowhere/secret", &secret, NULL, &fault));
-	assert_string_equal(fault.text, "/nowhere/secret cannot be opened: No such file or directory");
+	assert_string_equal(fault.text,
+			    "/nowhere/secret cannot be opened: No such file or directory");
 	assert_false(account_secret_read("/tmp", &secret, NULL, &fault));
 	assert_string_equal(fault.text, "/tmp cannot be read: Is a directory");
 	buf_fini(&secret);

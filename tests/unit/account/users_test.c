@@ -65,7 +65,8 @@ static const struct users_case {
 	{ "two hashes", "a:" SHA256 ":" SHA256 "\n", 0, 1, 0, 1, 71, "further field" },
 	{ "a line of /etc/shadow", "anna:" SHA256 ":19000:0:99999:7:::\n", 0, 4, 0, 1, 74,
 	  "further field" },
-	{ "a hash that was cut", "anna:$y$j9T$7kC2vJQe1hFfO0sLwYzpV1$hBcG7RKBlT97C\n", 0, 1, 0, 1, 6,
+	{ "a hash that was cut", "anna:$y$j9T$7kC2vJQe1hFfO0sLwYzpV1$hBcG7RKBlT97C\n",
+	  0, 1, 0, 1, 6,
 	  "no complete yescrypt hash: 43 characters follow the last $ of one, here 13" },
 	{ "a hash with a bad salt", "anna:$6$rounds=x$sa:lt\n", 0, 2, 0, 1, 6, "sha512crypt" },
 	{ "letters beyond ASCII in a hash", "anna:$6$\xc3\xb6\n", 0, 1, 0, 1, 6, "beyond ASCII" },
@@ -245,9 +246,11 @@ static const struct {
 } name_cases[] = {
 	{ "anna", NULL }, { "anna@example.org", NULL }, { "a#", NULL }, { "\xe2\x82\xac", NULL },
 	{ "", "is empty" }, { "#a", "begins with #, as a comment does" },
-	{ "a:b", "contains a colon" }, { "a b", "contains a blank" }, { "a\tb", "contains a blank" },
+	{ "a:b", "contains a colon" }, { "a b", "contains a blank" },
+	{ "a\tb", "contains a blank" },
 	{ "a\nb", "contains a control byte" }, { "a\x7f", "contains a control byte" },
-	{ "\xff", "is not UTF-8" }, { "\xed\xa0\x80", "is not UTF-8" }, { "\xe2\x82", "is not UTF-8" },
+	{ "\xff", "is not UTF-8" }, { "\xed\xa0\x80", "is not UTF-8" },
+	{ "\xe2\x82", "is not UTF-8" },
 	{ "\xf4\x90\x80\x80", "is not UTF-8" },
 };
 
