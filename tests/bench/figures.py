@@ -9,7 +9,7 @@ import os
 import shutil
 import socket
 import ssl
-import statistics
+import tempfile
 import time
 
 import servers
@@ -52,7 +52,7 @@ class Figure:
 
 @contextlib.contextmanager
 def staged():
-    stage = Stage('bench')
+    stage = Stage(tempfile.mkdtemp(prefix='frank-'))
     try:
         yield stage
     finally:

@@ -6,6 +6,7 @@ Stage.start, so that its output is kept for the report of a failure and its end 
 """
 import contextlib
 import fcntl
+import glob
 import os
 import random
 import re
@@ -110,10 +111,8 @@ class Process:
 
 
 class Stage:
-    def __init__(self, name='test'):
-        self.name = name
-        # Short, because paths of Unix sockets hold 107 bytes.
-        self.directory = tempfile.mkdtemp(prefix='frank-')
+    def __init__(self, directory):
+        self.directory = directory
         os.chmod(self.directory, 0o755)
         self._stack = contextlib.ExitStack()
         self._numbers = {}
@@ -137,6 +136,14 @@ class Stage:
             stream.write(text.encode() if isinstance(text, str) else text)
         os.chmod(path, mode)
         return path
+
+    def files(self, directory, pattern):
+        """The contents of the files that fit the pattern, as bytes, in the order of names."""
+        found = []
+        for path in sorted(glob.glob(os.path.join(directory, pattern))):
+            with open(path, 'rb') as stream:
+                found.append(stream.read())
+        return found
 
     def port(self):
         """A free port, ours until the test ends. Below the range that the kernel gives to outgoing
