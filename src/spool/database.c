@@ -34,7 +34,6 @@ static const char *const statements[SPOOL_SQL_COUNT] = {
 	[SPOOL_SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
 	[SPOOL_SQL_META_SET] = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
 	[SPOOL_SQL_HOP_ADD] = "INSERT INTO hop (key) VALUES (?1)",
-	[SPOOL_SQL_HOP_FIND] = "SELECT id FROM hop WHERE key = ?1",
 	[SPOOL_SQL_HOP_ALL] = "SELECT id, key FROM hop",
 	[SPOOL_SQL_MESSAGE_ADD] = "INSERT OR IGNORE INTO message (id, place, generation, offset, "
 				  "size, checksum, outcome, envelope) "
@@ -61,6 +60,8 @@ static const char *const statements[SPOOL_SQL_COUNT] = {
 				   "attempts = ?7, data = ?8 WHERE message = ?1 AND number = ?2",
 	[SPOOL_SQL_DELIVERY_RETRY] = "UPDATE delivery SET next = ?3, attempts = ?4, data = ?5 "
 				     "WHERE message = ?1 AND number = ?2",
+	[SPOOL_SQL_DELIVERY_BREAK] =
+		"UPDATE delivery SET state = 2 WHERE message = ?1 AND number = ?2",
 	[SPOOL_SQL_DELIVERY_REMOVE] = "DELETE FROM delivery WHERE message = ?1 AND number = ?2",
 	[SPOOL_SQL_DELIVERY_AFTER] = "SELECT DISTINCT message FROM delivery WHERE message > ?1 "
 				     "ORDER BY message LIMIT ?2",
@@ -70,8 +71,6 @@ static const char *const statements[SPOOL_SQL_COUNT] = {
 				     "AND watch IS NOT NULL AND watch <= ?1 ORDER BY watch LIMIT ?2",
 	[SPOOL_SQL_DELIVERY_SCAN] = "SELECT message, number, hop, state, next, watch FROM delivery "
 				    "ORDER BY message, number",
-	[SPOOL_SQL_DELIVERY_OLDEST] = "SELECT message, hop FROM delivery WHERE message >= ?1 "
-				      "ORDER BY message LIMIT ?2",
 };
 
 void spool_database_explain(struct spool_database *database, struct fault *fault_out)

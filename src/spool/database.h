@@ -23,9 +23,9 @@ enum spool_sql {
 	SPOOL_SQL_META_GET,		/* key -> value */
 	SPOOL_SQL_META_SET,		/* key, value */
 	SPOOL_SQL_HOP_ADD,		/* key */
-	SPOOL_SQL_HOP_FIND,		/* key -> id */
 	SPOOL_SQL_HOP_ALL,		/* -> id, key */
-	SPOOL_SQL_MESSAGE_ADD,		/* id, place, generation, offset, size, checksum, envelope */
+	SPOOL_SQL_MESSAGE_ADD,		/* id, place, generation, offset, size,
+					   checksum, envelope */
 	SPOOL_SQL_MESSAGE_GET,		/* id -> place .. envelope, ended, outcome, history */
 	SPOOL_SQL_MESSAGE_MOVE,		/* id, place, generation, offset, checksum */
 	SPOOL_SQL_MESSAGE_NOTE,		/* id, outcome, history: one of several deliveries ended */
@@ -33,18 +33,20 @@ enum spool_sql {
 	SPOOL_SQL_MESSAGE_PRUNE,	/* before, max */
 	SPOOL_SQL_MESSAGE_LAST,		/* -> greatest id */
 	SPOOL_SQL_MESSAGE_AFTER,	/* id, max -> id */
-	SPOOL_SQL_DELIVERY_ADD,		/* message, number, hop, state, next, watch, attempts, data */
-	SPOOL_SQL_DELIVERY_GET,		/* message, number -> hop, state, next, watch, attempts, data */
-	SPOOL_SQL_DELIVERY_OF,		/* message -> number, then as above */
+	SPOOL_SQL_DELIVERY_ADD,		/* message, number, hop, state, next, watch,
+					   attempts, data */
+	SPOOL_SQL_DELIVERY_GET,		/* message, number -> one row as in OF */
+	SPOOL_SQL_DELIVERY_OF,		/* message -> number, hop, state, next, watch,
+					   attempts, data */
 	SPOOL_SQL_DELIVERY_COUNT,	/* message -> how many, greatest number */
 	SPOOL_SQL_DELIVERY_SET,		/* as ADD, for an existing row */
-	SPOOL_SQL_DELIVERY_RETRY,	/* message, number, next, attempts, data: nothing else changed */
+	SPOOL_SQL_DELIVERY_RETRY,	/* message, number, next, attempts, data */
+	SPOOL_SQL_DELIVERY_BREAK,	/* message, number */
 	SPOOL_SQL_DELIVERY_REMOVE,	/* message, number */
 	SPOOL_SQL_DELIVERY_AFTER,	/* message, max -> distinct message */
 	SPOOL_SQL_DELIVERY_DUE,		/* hop, until, max -> message, number, next */
 	SPOOL_SQL_DELIVERY_WATCH,	/* until, max -> message, number, watch */
 	SPOOL_SQL_DELIVERY_SCAN,	/* -> message, number, hop, state, next, watch; in order */
-	SPOOL_SQL_DELIVERY_OLDEST,	/* from message, max -> message, hop */
 	SPOOL_SQL_COUNT,
 };
 

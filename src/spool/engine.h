@@ -150,13 +150,16 @@ bool engine_deliveries_split(struct spool_store *store, struct list *more, unsig
    becomes broken/<id> when moved is set. */
 bool engine_mark_broken(struct spool_store *store, uint64_t id, bool moved, const char *reason,
 	struct fault *fault_out);
+/* Removes at most max messages that ended before the history's reach (commit.c). */
+bool engine_prune(struct spool_store *store, int64_t now_ms, size_t max, struct fault *fault_out);
+bool engine_prune_due(const struct spool_store *store, int64_t now_ms);
 /* One step of moving live bodies out of a sparse segment (compact.c). */
 bool engine_compact(struct spool_store *store, bool *more_out, struct fault *fault_out);
-/* "<path>/<folder>/<id>"; on the heap. */
+/* "<path>/<folder>/<id>"; on the heap (effects.c). */
 char *engine_file_path(const char *spool_path, const char *folder, uint64_t id);
-/* Whether the disk is so full that nothing should be kept in reserve. */
+/* The disk is so full that nothing should be kept in reserve (store.c). */
 bool engine_scarce(struct spool_store *store);
-/* The filter's patterns. */
+/* The filter's patterns (page.c). */
 bool engine_pattern_matches(struct span pattern, struct span text);
 
 #endif

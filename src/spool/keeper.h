@@ -24,6 +24,8 @@
 
 struct keeper;
 
+#define KEEPER_MAILBOXES_MAX 256	/* that wait for answers at one time */
+
 enum keeper_kind {
 	KEEPER_ACCEPT,
 	KEEPER_ARRIVAL,		/* only as an answer: deliveries now in the schedule's hands */
@@ -72,9 +74,10 @@ struct keeper_arrival {
 };
 void keeper_arrival_destroy(struct keeper_arrival **arrival);
 
-/* A result. Comes back, with result NULL, when it is durable: so its poster can count what is
-   not (at most 10,000 by the schedule's own limit). It never fails: after trouble it is tried
-   again. Memory belongs to the poster, or with answer_to NULL to the keeper (mem_free). */
+/* A result. Comes back, with result NULL, when it is durable (with its result only when the
+   keeper stops on a spool that does not work): so its poster can count what is not (at most
+   10,000 by the schedule's own limit). It never fails: after trouble it is tried again. Memory
+   belongs to the poster, or with answer_to NULL to the keeper (mem_free). */
 struct keeper_result {
 	struct keeper_item item;
 	struct spool_result *result;

@@ -84,5 +84,6 @@ void spool_message_unref(struct spool_message **message)
 		atomic_fetch_sub_explicit(&gone->references, 1, memory_order_acq_rel) != 1)
 		return;
 	spool_segment_unref(&gone->place.segment);
+	mem_free(gone->place.path);
 	mem_free(gone);
 }

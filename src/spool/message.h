@@ -58,10 +58,13 @@ enum spool_where {
 };
 
 struct spool_segment;
+struct spool_files;
 
 struct spool_place {
 	enum spool_where where;
 	struct spool_segment *segment;	/* for SEGMENT; one reference */
+	char *path;			/* for LARGE; owned */
+	const struct spool_files *files;	/* to read it with */
 	uint64_t generation;	/* the segment's */
 	uint64_t offset;	/* of the record */
 	uint32_t checksum;	/* CRC-32C of the body; in a segment with its seed */

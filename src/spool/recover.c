@@ -8,8 +8,8 @@
 
 /* --- Meta --- */
 
-static bool meta_get(struct spool_store *store, const char *key, int64_t *value_out, bool *found_out,
-	struct fault *fault_out)
+static bool meta_get(struct spool_store *store, const char *key, int64_t *value_out,
+	bool *found_out, struct fault *fault_out)
 {
 	sqlite3_stmt *statement =
 		spool_database_get(&store->database, SPOOL_SQL_META_GET, fault_out);
@@ -63,7 +63,8 @@ bool spool_recover_meta(struct spool_store *store, struct fault *fault_out)
 
 static bool load_hops(struct spool_store *store, struct fault *fault_out)
 {
-	sqlite3_stmt *statement = spool_database_get(&store->database, SPOOL_SQL_HOP_ALL, fault_out);
+	sqlite3_stmt *statement =
+		spool_database_get(&store->database, SPOOL_SQL_HOP_ALL, fault_out);
 	bool row = true;
 	while (statement != NULL && row) {
 		if (!spool_database_row(&store->database, statement, &row, fault_out))

@@ -36,6 +36,10 @@ static struct spool_message *message_of(struct spool_store *store, uint64_t id,
 	if (row->where == SPOOL_WHERE_SEGMENT)
 		message->place.segment =
 			spool_segment_ref(spool_segments_find(store->segments, row->generation));
+	if (row->where == SPOOL_WHERE_LARGE) {
+		message->place.path = engine_file_path(store->path, "large", id);
+		message->place.files = store->files;
+	}
 	return message;
 }
 

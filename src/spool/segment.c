@@ -153,8 +153,8 @@ int spool_segment_read(
 	const struct spool_segment *segment = place->segment;
 	if (segment->fd < 0 || size > SPOOL_BODY_MEMORY_MAX)
 		return 0;
-	char *raw;
-	struct span record;
+	char *raw = NULL;
+	struct span record = { 0 };
 	int error = read_range(segment, place->offset, SPOOL_RECORD_HEADER + (size_t)size, &raw,
 		&record);
 	if (error != 0)
@@ -176,8 +176,8 @@ int spool_segment_read(
 static bool record_at(
 	struct spool_segment *segment, uint64_t offset, struct spool_record *record_out)
 {
-	char *raw;
-	struct span bytes;
+	char *raw = NULL;
+	struct span bytes = { 0 };
 	if (read_range(segment, offset, SPOOL_RECORD_HEADER, &raw, &bytes) != 0)
 		return false;
 	bool sound = bytes.len == SPOOL_RECORD_HEADER && header_is_sound(segment, bytes.data);

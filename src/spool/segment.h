@@ -29,6 +29,7 @@ struct spool_segment {
 	bool direct;			/* opened with O_DIRECT */
 	bool closed;			/* takes no more records */
 	bool dirty;			/* has writes that are not synced */
+	bool stuck;			/* compaction cannot empty it */
 	uint64_t generation;
 	uint32_t seed;			/* for checksums of this generation */
 	uint64_t size;			/* bytes the file may have */

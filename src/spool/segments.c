@@ -234,7 +234,7 @@ static enum spool_append_result recycle(struct spool_segments *segments,
 	error = write_header(segments, segment);
 	if (error != 0)
 		return explain(error, "write", path, fault_out);
-	segment->closed = false;
+	segment->closed = segment->stuck = false;
 	segment->used = SPOOL_BLOCK;
 	segments->current = segment;
 	return SPOOL_APPEND_DONE;
@@ -490,7 +490,8 @@ struct spool_segment *spool_segments_sparse(struct spool_segments *segments, siz
 		return NULL;
 	LIST_FOR_EACH(at, &segments->all) {
 		struct spool_segment *segment = LIST_ENTRY(at, struct spool_segment, link);
-		if (segment == segments->current || segment->fd < 0 || segment->live_count == 0 ||
+		if (segment == segments->current || segment->fd < 0 || segment->stuck ||
+			segment->live_count == 0 ||
 			segment->live_bytes >= segment->size / 4)
 			continue;
 		if (best == NULL || segment->live_bytes < best->live_bytes)

@@ -103,7 +103,8 @@ static bool open_database(struct spool_store *store, struct fault *fault_out)
 		return false;
 	int error = store->files->sync_directory(store->files->context, store->path);
 	if (error != 0)
-		fault_set(fault_out, FAULT_LOCAL, "cannot sync %s: %s", store->path, strerror(-error));
+		fault_set(fault_out, FAULT_LOCAL, "cannot sync %s: %s", store->path,
+			strerror(-error));
 	return error == 0 && spool_recover_meta(store, fault_out);
 }
 
@@ -123,7 +124,8 @@ static bool open_segments(struct spool_store *store, struct fault *fault_out)
 static void describe(struct spool_store *store, uint64_t removed)
 {
 	snprintf(store->description, sizeof(store->description),
-		"%s; %llu messages, %llu bytes in bodies, %llu broken; %llu unacknowledged files removed",
+		"%s; %llu messages, %llu bytes in bodies, %llu broken; "
+		"%llu unacknowledged files removed",
 		spool_segments_describe(store->segments), (unsigned long long)store->messages,
 		(unsigned long long)store->body_bytes, (unsigned long long)store->broken,
 		(unsigned long long)removed);
@@ -210,6 +212,13 @@ bool spool_store_reopen(struct spool_store *store, struct fault *fault_out)
 }
 
 /* --- Facts --- */
+
+void spool_store_set_notice(struct spool_store *store,
+	void (*notice)(void *context, uint64_t id, const char *sentence), void *context)
+{
+	store->settings.notice = notice;
+	store->settings.notice_context = context;
+}
 
 const char *spool_store_describe(const struct spool_store *store)
 {

@@ -11,7 +11,7 @@
  * is committed or it is released. In hand is a set in memory: after a crash nothing is. What is
  * in hand is not leased again, and not touched by the operator's changes.
  *
- * Times are wall milliseconds, passed in: the store reads no clock.
+ * Times are wall milliseconds, passed in.
  */
 
 #include "base/fault.h"
@@ -24,6 +24,7 @@ struct spool_settings {
 	uint64_t min_free_bytes;	/* new mail is refused below it; at least 2 MiB are meant */
 	int64_t history_ms;		/* how long ended messages are shown */
 	uint64_t segment_size;		/* 0: 64 MiB, less on small disks */
+	size_t compact_above;		/* segments; 0: 64 */
 	bool create;			/* make the directories and the database when absent */
 	bool avoid_direct;		/* for tests: fdatasync even where O_DIRECT works */
 	const struct spool_files *files;	/* NULL: the system's */
@@ -39,6 +40,10 @@ struct spool_store *spool_store_open(
 	const char *path, const struct spool_settings *settings, struct fault *fault_out);
 /* A last checkpoint, then everything is closed. Living messages stay readable. */
 void spool_store_close(struct spool_store **store);
+
+/* Replaces the settings' notice. */
+void spool_store_set_notice(struct spool_store *store,
+	void (*notice)(void *context, uint64_t id, const char *sentence), void *context);
 
 /* One line for the log: how segments are written here, and what recovery found. */
 const char *spool_store_describe(const struct spool_store *store);
