@@ -19,7 +19,7 @@ int harness_setup(void **state)
 	struct fault fault;
 
 	signal(SIGPIPE, SIG_IGN);
-	alarm(120);
+	alarm(60);
 	assert_true(net_loop_init(&loop, NULL, NULL, NULL, &fault));
 	return 0;
 }
