@@ -90,21 +90,32 @@ static void start(struct sasl_ladder *l, enum sasl_mechanism mechanism, bool wit
 	action->bytes = buf_span(&l->bytes);
 }
 
-static void start_next_mechanism(struct sasl_ladder *l, struct sasl_ladder_action *action)
+/* The strongest one left; those that failed here before come last. */
+static bool find_next_mechanism(const struct sasl_ladder *l, enum sasl_mechanism *mechanism_out)
 {
 	unsigned left = l->offered & ~(l->tried_with | l->tried_without);
+	bool found = false;
 
-	for (int i = SASL_MECHANISM_COUNT - 1; i >= 0; i--) {
-		enum sasl_mechanism mechanism = (enum sasl_mechanism)i;
-
-		if (left & bit(mechanism)) {
-			start(l, mechanism, first_way_has_initial(l, mechanism), action);
-			return;
-		}
+	for (int i = 0; i < SASL_MECHANISM_COUNT; i++) {
+		if (!(left & 1u << i) ||
+		    (found && l->memory->failed[i] && !l->memory->failed[*mechanism_out]))
+			continue;
+		*mechanism_out = (enum sasl_mechanism)i;
+		found = true;
 	}
-	give_up(l, action, SASL_TROUBLE_CONFUSED,
-	    "the server lists mechanisms for signing in and understands none of them: %s",
-	    l->last_reply);
+	return found;
+}
+
+static void start_next_mechanism(struct sasl_ladder *l, struct sasl_ladder_action *action)
+{
+	enum sasl_mechanism mechanism;
+
+	if (find_next_mechanism(l, &mechanism))
+		start(l, mechanism, first_way_has_initial(l, mechanism), action);
+	else
+		give_up(l, action, SASL_TROUBLE_CONFUSED,
+		    "the server lists mechanisms for signing in and understands none of them: %s",
+		    l->last_reply);
 }
 
 /* The way that has not been tried of the mechanism in hand, else the next mechanism. */
@@ -253,12 +264,22 @@ static bool blames_mechanism(struct span text)
 	       contains_nocase(text, SPAN("unrecognized authentication type"));
 }
 
+/* Every other mechanism tried was not understood: a refused secret would have ended the ladder. */
+static void remember_success(struct sasl_ladder *l, bool with_initial)
+{
+	l->memory->way[l->client.mechanism] =
+	    with_initial ? SASL_WAY_WITH_INITIAL : SASL_WAY_WITHOUT_INITIAL;
+	for (int i = 0; i < SASL_MECHANISM_COUNT; i++) {
+		if ((l->tried_with | l->tried_without) & 1u << i)
+			l->memory->failed[i] = i != (int)l->client.mechanism;
+	}
+}
+
 static void finish(struct sasl_ladder *l, struct sasl_ladder_action *action)
 {
 	bool with_initial = l->client.with_initial && !l->initial_ignored;
 
-	l->memory->way[l->client.mechanism] =
-	    with_initial ? SASL_WAY_WITH_INITIAL : SASL_WAY_WITHOUT_INITIAL;
+	remember_success(l, with_initial);
 	l->phase = PHASE_ENDED;
 	buf_fini(&l->bytes);
 	action->kind = SASL_LADDER_DONE;

@@ -37,6 +37,8 @@ enum sasl_way {
 /* What was learned of a server: plain values, kept by the owner between sessions; zero is nothing. */
 struct sasl_memory {
 	enum sasl_way way[SASL_MECHANISM_COUNT];	/* what worked, per mechanism */
+	bool failed[SASL_MECHANISM_COUNT];	/* listed, and not understood either way, when another
+						   one worked: it comes last */
 };
 
 struct sasl_ladder_settings {
