@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ static const char config_text[] =
 	"listen submissions { address *:465; tls implicit; auth required; }\n"
 	"listen here { address 127.0.0.1:2525; tls off; auth optional; cleartext-auth yes; }\n"
 	"listen lan { address 192.168.7.1:25; tls off; auth off; relay-from 192.168.7.0/24; }\n"
+	"listen mx { address *:2626; tls starttls; auth off; }\n"
 	"tls { certificate cert.pem; key key.pem; }\n"
 	"users { file users; }\n"
 	"spool { path spool; }\n"
@@ -191,6 +193,7 @@ static void add_says_what_to_enter_in_a_mail_program(void **state)
 	assert_says(r.out, "user name       anna\n");
 	assert_says(r.out, "password        the one you gave\n");
 	assert_silent(r.out, "port 25,");
+	assert_silent(r.out, "port 2626");
 	struct stat status;
 	assert_int_equal(stat("users", &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0640);
@@ -206,6 +209,38 @@ static void add_says_what_to_enter_in_a_mail_program(void **state)
 	assert_int_equal(r.status, CLI_EXIT_DONE);
 	assert_says(r.out, "anna ");
 	assert_says(r.out, "bob ");
+}
+
+/* The daemon reads the file again at a reload, when it is root no more. */
+static void root_gives_a_new_file_to_the_daemons_group(void **state)
+{
+	const struct passwd *daemon = getpwnam("daemon");
+	if (geteuid() != 0 || daemon == NULL || daemon->pw_gid == 0)
+		skip();
+	struct run r;
+	struct stat status;
+	char text[2048];
+	snprintf(text, sizeof(text), "user daemon;\n%s", config_text);
+	put("other", text);
+	unlink("users");
+	run(&r, "add anna -c other --password-file right");
+	assert_int_equal(r.status, CLI_EXIT_DONE);
+	assert_int_equal(stat("users", &status), 0);
+	assert_int_equal(status.st_uid, 0);
+	assert_int_equal(status.st_gid, daemon->pw_gid);
+	assert_int_equal(status.st_mode & 07777, 0640);
+}
+
+static void a_password_file_for_everybody_is_warned_of(void **state)
+{
+	struct run r;
+	put("users", "anna:" HASH "\n");
+	put("other", "secret\n");
+	assert_int_equal(chmod("other", 0644), 0);
+	run(&r, "check anna --users users --password-file other");
+	assert_int_equal(r.status, CLI_EXIT_DONE);
+	assert_says(r.err, "warning: everybody on this machine can read other");
+	assert_int_equal(chmod("other", 0600), 0);
 }
 
 static void a_generated_password_is_shown_once_and_right(void **state)
@@ -456,6 +491,8 @@ int main(void)
 		cmocka_unit_test(a_user_is_added_checked_changed_and_removed),
 		cmocka_unit_test(a_secret_is_never_shown),
 		cmocka_unit_test(add_says_what_to_enter_in_a_mail_program),
+		cmocka_unit_test(root_gives_a_new_file_to_the_daemons_group),
+		cmocka_unit_test(a_password_file_for_everybody_is_warned_of),
 		cmocka_unit_test(a_generated_password_is_shown_once_and_right),
 		cmocka_unit_test(list_shows_names_and_schemes),
 		cmocka_unit_test(what_goes_wrong_is_said_and_changes_nothing),
