@@ -33,7 +33,7 @@ static const char config_text[] =
 	"listen submissions { address *:465; tls implicit; auth required; }\n"
 	"listen here { address 127.0.0.1:2525; tls off; auth optional; cleartext-auth yes; }\n"
 	"listen lan { address 192.168.7.1:25; tls off; auth off; relay-from 192.168.7.0/24; }\n"
-	"listen mx { address *:2626; tls starttls; auth off; }\n"
+	"listen mx { address *:2626; auth off; relay-from 192.168.7.0/24; }\n"
 	"tls { certificate cert.pem; key key.pem; }\n"
 	"users { file users; }\n"
 	"spool { path spool; }\n"
