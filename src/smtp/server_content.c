@@ -84,7 +84,7 @@ static bool step_discard(struct smtp_server *s, struct span *input)
 	uint64_t octets = s->reader.octets + s->discarded;
 
 	if (octets > beyond_max(s)) {
-		observe_end(s, octets);
+		observe_end(s, beyond_max(s));
 		smtp_server_close(s, SMTP_CLOSE_CONTENT, SMTP_REPLY_CLOSING_CONTENT, NULL);
 	} else if (ended) {
 		observe_end(s, octets - FINAL_DOT_LEN);
