@@ -151,8 +151,8 @@ EVP_PKEY *certificate_load_key(const char *path, struct fault *fault_out)
 		BIO_free(bio);
 		if (!key && encrypted)
 			fault_set(fault_out, FAULT_LOCAL, "the key in %s is encrypted and nobody "
-			    "is there to type its passphrase; openssl pkey -in %s -out NEW removes it",
-			    path, path);
+			    "is there to type its passphrase; openssl pkey -in %s -out NEW removes "
+			    "it", path, path);
 		else if (!key)
 			fault_set(fault_out, FAULT_LOCAL, "%s holds no private key in PEM form",
 			    path);

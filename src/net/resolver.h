@@ -22,7 +22,7 @@ struct resolver_result {
 struct resolver;
 
 /* Called by the loop, once, in a later turn. fault is NULL in a success; otherwise result is NULL.
-   All faults are FAULT_TEMPORARY: "no such name: smtp.example.net", "name lookup of x failed: y". */
+   All faults are FAULT_TEMPORARY: "no such name: mail.example", "name lookup of x failed: y". */
 typedef void resolver_done_fn(const struct resolver_result *result, const struct fault *fault,
 	void *owner);
 

@@ -219,7 +219,8 @@ static void refusal_is_a_fault_with_a_sentence(void **state)
 	char want[128];
 	struct end a;
 
-	snprintf(want, sizeof(want), "connection to 127.0.0.1:%u refused", net_address_port(&address));
+	snprintf(want, sizeof(want), "connection to 127.0.0.1:%u refused",
+	    net_address_port(&address));
 	close(listening);
 	end_init(&a);
 	a.c = conn_connect(&loop, &address, NULL, 10000, end_ready, &a);

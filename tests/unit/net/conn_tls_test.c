@@ -353,7 +353,7 @@ static const struct verify_case {
 		"foreign.example was issued by Stranger Root, which is unknown here" },
 	{ "expired issuer", "underold", "oldroot", "mail.example", true, "the certificate of "
 		"Old Root expired on 20" },
-	{ "another name, unverified", "good", "root", "smtp.example", false, "not for smtp.example" },
+	{ "another name, unverified", "good", "root", "smtp.example", false, "not for smtp" },
 	{ "self-signed, unverified", "lone", "root", "mail.example", false, "self-signed" },
 	{ "good, unverified", "good", "root", "mail.example", false, NULL },
 };

@@ -123,8 +123,9 @@ void end_ready(struct conn *c, void *owner)
 
 void make_socketpair(int fds_out[2])
 {
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds_out),
-	    0);
+	int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+	assert_int_equal(socketpair(AF_UNIX, type, 0, fds_out), 0);
 }
 
 void open_pair(struct end *a, struct end *b)

@@ -3,8 +3,8 @@
 #define FRANK_TESTS_NET_HARNESS_H
 
 /*
- * Two ends of a connection in one loop, and what happened to each. Waits are for conditions, with an
- * alarm as watchdog.
+ * Two ends of a connection in one loop, and what happened to each. Waits are for conditions, with
+ * an alarm as watchdog.
  */
 
 #include <stdarg.h>
