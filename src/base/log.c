@@ -29,7 +29,7 @@ enum {
 
 /* A line in a buffer of the writer begins with one byte for its level. */
 struct batch {
-	char *data;			/* WAITING_MAX bytes; the kernel gives them as they are used */
+	char *data;			/* WAITING_MAX bytes; untouched pages cost nothing */
 	size_t len;
 };
 

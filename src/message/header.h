@@ -5,15 +5,15 @@
 /*
  * Reads the header of a message (RFC 5322, 2.2 and 3.6) while its content passes by, in pieces of
  * any size, without keeping it: which fields are there, where the header ends, and what the bytes
- * are like. Only CRLF ends a line; a bare CR or LF is a byte of its line. The result does not depend
- * on how the content was cut.
+ * are like. Only CRLF ends a line; a bare CR or LF is a byte of its line. The result does not
+ * depend on how the content was cut.
  *
  * A field is a name of printable ASCII without a colon, blanks perhaps (RFC 5322, 4.5.8), and a
- * colon. A line that begins with a blank continues the field before it. A first line that is neither
- * a field nor empty means that there is no header; such a line further down means that the header
- * runs into the body. Software that is made by hand sends both. In both cases the whole of the
- * content counts as body: what is put in front of it (message/trace_fields.h) ends with an empty
- * line, and the content stays as it came.
+ * colon. A line that begins with a blank continues the field before it. A first line that is
+ * neither a field nor empty means that there is no header; such a line further down means that the
+ * header runs into the body. Software that is made by hand sends both. In both cases the whole of
+ * the content counts as body: what is put in front of it (message/trace_fields.h) ends with an
+ * empty line, and the content stays as it came.
  */
 
 #include "base/span.h"

@@ -14,7 +14,7 @@ static const struct status_row {
 	{ SPAN("1.3"), "The address is not written in a way that the server understands." },
 	{ SPAN("1.4"), "The address fits several mailboxes." },
 	{ SPAN("1.6"), "The mailbox has moved, and left no new address." },
-	{ SPAN("1.7"), "The sender's address is not written in a way that the server understands." },
+	{ SPAN("1.7"), "The sender's address is not written as the server understands it." },
 	{ SPAN("1.8"), "The server does not know the sender's domain." },
 	{ SPAN("1.10"), "The domain says that it takes no mail at all." },
 	{ SPAN("2.0"), "Something is wrong with the mailbox." },
@@ -25,7 +25,7 @@ static const struct status_row {
 	{ SPAN("3.0"), "Something is wrong with the mail server of the recipient." },
 	{ SPAN("3.1"), "The mail server of the recipient has no room left." },
 	{ SPAN("3.2"), "The mail server of the recipient takes no messages at the moment." },
-	{ SPAN("3.3"), "The mail server of the recipient lacks an ability that the message needs." },
+	{ SPAN("3.3"), "The mail server of the recipient cannot do what the message needs." },
 	{ SPAN("3.4"), "The message is larger than the server admits." },
 	{ SPAN("3.5"), "The mail server of the recipient is set up wrongly." },
 	{ SPAN("4.1"), "The mail server of the recipient did not answer." },
@@ -39,7 +39,7 @@ static const struct status_row {
 	{ SPAN("6.1"), "The server does not take this kind of content." },
 	{ SPAN("6.3"), "The content would have to be converted, and could not be." },
 	{ SPAN("7.0"), "A rule of the server forbids it." },
-	{ SPAN("7.1"), "The server does not take this message from this sender or for this recipient." },
+	{ SPAN("7.1"), "The server takes no such message from this sender or for this recipient." },
 	{ SPAN("7.2"), "The sender may not write to this mailing list." },
 	{ SPAN("7.8"), "The server refused the name or password of the relay." },
 	{ SPAN("7.20"), "The message carries no valid DKIM signature, which the server demands." },
@@ -72,7 +72,7 @@ static bool take_dot(struct span *s)
 
 bool message_status_is_valid(struct span status)
 {
-	if (!status.len || (status.data[0] != '2' && status.data[0] != '4' && status.data[0] != '5'))
+	if (!status.len || span_find(SPAN("245"), status.data[0]) == 3)
 		return false;
 	status = span_skip(status, 1);
 	return take_dot(&status) && take_digits(&status) && take_dot(&status) &&

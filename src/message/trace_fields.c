@@ -11,7 +11,7 @@
 
 enum {
 	COLUMNS_MAX = 76,	/* RFC 5322, 2.1.1: 78, here with the CR and a semicolon */
-	NAME_MAX_LEN = 255,	/* of a host name (RFC 5321, 4.5.3.1.2), and of what stands for one */
+	NAME_MAX_LEN = 255,	/* of a host name (RFC 5321, 4.5.3.1.2) and the like */
 	ADDRESS_MAX_LEN = 512,	/* longer than any path (RFC 5321, 4.5.3.1.3) */
 	WORD_MAX = 640,
 };

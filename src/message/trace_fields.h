@@ -3,11 +3,11 @@
 #define FRANK_MESSAGE_TRACE_FIELDS_H
 
 /*
- * What a relay puts in front of a message: Received (RFC 5321, 4.4; RFC 3848 for the protocol names)
- * and, for submitted mail, the fields that are missing (RFC 6409, 8). Nothing a peer says can bring
- * a line end, a NUL or another control byte into a header: such bytes, blanks and the specials of
- * RFC 5322 in a name become '?', and whatever is too long is cut. The login is not shown: it would
- * tell every recipient half of a credential.
+ * What a relay puts in front of a message: Received (RFC 5321, 4.4; RFC 3848 for the protocol
+ * names) and, for submitted mail, the fields that are missing (RFC 6409, 8). Nothing a peer says
+ * can bring a line end, a NUL or another control byte into a header: such bytes, blanks and the
+ * specials of RFC 5322 in a name become '?', and whatever is too long is cut. The login is not
+ * shown: it would tell every recipient half of a credential.
  */
 
 #include "base/buf.h"

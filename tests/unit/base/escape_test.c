@@ -21,7 +21,8 @@ static const struct escape_case { struct span bytes; const char *want; } cases[]
 	{ SPAN("\xe2\x82"), "\\xe2\\x82" },
 	{ SPAN("\xc0\xaf"), "\\xc0\\xaf" },			/* overlong */
 	{ SPAN("\xe0\x80\xaf"), "\\xe0\\x80\\xaf" },
-	{ SPAN("\xf0\x80\x80\xaf"), "\\xf0\\x80\\x80\\xaf" },
+	{ SPAN("\xe0\x83\xbc"), "\\xe0\\x83\\xbc" },
+	{ SPAN("\xf0\x82\x82\xac"), "\\xf0\\x82\\x82\\xac" },
 	{ SPAN("\xed\xa0\x80"), "\\xed\\xa0\\x80" },		/* a surrogate */
 	{ SPAN("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80" },	/* beyond Unicode */
 	{ SPAN("\xc2\x9b"), "\\xc2\\x9b" },			/* CSI, a terminal sequence */

@@ -92,6 +92,7 @@ static void log_one(void)
 	log_text(&line, "empty", "");
 	log_text(&line, "plain", "a@b<c>;x/y");
 	log_span(&line, "peer", SPAN("a \"b\"=\\\r\n\x1b\xff\xc3\xbc"));
+	log_text(&line, "pair", "a=b");
 	log_number(&line, "size", -5);
 	log_end(&line);
 }
@@ -106,7 +107,7 @@ static void values_are_quoted_when_they_need_it(void **state)
 	line = single_line("time=");
 	assert_string_equal(line, " level=info event=message-accepted message=000000000000z "
 		"empty=\"\" plain=a@b<c>;x/y "
-		"peer=\"a \\\"b\\\"=\\\\\\r\\n\\x1b\\xff\xc3\xbc\" size=-5\n");
+		"peer=\"a \\\"b\\\"=\\\\\\r\\n\\x1b\\xff\xc3\xbc\" pair=\"a=b\" size=-5\n");
 	mem_free(line);
 }
 
@@ -165,13 +166,32 @@ static void a_longer_line_is_cut_at_a_value_and_marked(void **state)
 			assert_true(strlen(text) <= 4096);
 			assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
 			cut = strstr(text, i % 2 ? ",\"cut\":true}\n" : " cut=yes\n");
-			assert_int_equal(cut, !strstr(text, i % 2 ? ",\"last\":\"z\"}\n" : " last=z\n"));
+			assert_int_equal(cut, !strstr(text, i % 2 ? ",\"last\":\"z\"}\n"
+								  : " last=z\n"));
 			object = i % 2 ? json_loads(text, 0, NULL) : NULL;
 			assert_true(object || i % 2 == 0);
 			json_decref(object);
 			mem_free(text);
 		}
 	}
+}
+
+static void a_last_value_that_is_cut_is_marked_too(void **state)
+{
+	static const char end[] = "aaa...\" cut=yes\n";
+	char value[5000], *text;
+	struct log_line line;
+
+	memset(value, 'a', sizeof(value));
+	open_log(false);
+	log_begin(&line, LOG_LEVEL_INFO, "x");
+	log_span(&line, "long", span_of(value, sizeof(value)));
+	log_end(&line);
+	log_close();
+	text = contents(path);
+	assert_true(strlen(text) > sizeof(end));
+	assert_string_equal(text + strlen(text) - strlen(end), end);
+	mem_free(text);
 }
 
 static void a_sentence_is_one_event(void **state)
@@ -344,6 +364,7 @@ int main(void)
 		cmocka_unit_test_setup(values_are_quoted_when_they_need_it, fresh),
 		cmocka_unit_test_setup(json_is_one_object_a_line, fresh),
 		cmocka_unit_test_setup(a_longer_line_is_cut_at_a_value_and_marked, fresh),
+		cmocka_unit_test_setup(a_last_value_that_is_cut_is_marked_too, fresh),
 		cmocka_unit_test_setup(a_sentence_is_one_event, fresh),
 		cmocka_unit_test_setup(a_target_that_cannot_be_opened_leaves_the_old_one, fresh),
 		cmocka_unit_test_setup(after_rotation_lines_go_to_the_new_file, fresh),

@@ -35,7 +35,8 @@ static void keys_are_bytes_and_are_copied(void **state)
 {
 	static const struct span keys[] = {
 		SPAN(""), SPAN("\0"), SPAN("\0\0"), SPAN("a\0b"), SPAN("sixteen bytes!!!"),
-		SPAN("seventeen bytes!!"), SPAN("a key that is longer than what fits inside a slot"),
+		SPAN("seventeen bytes!!"),
+		SPAN("a key that is longer than what fits inside a slot"),
 	};
 	struct map *m = map_create();
 	char key[64];
@@ -47,6 +48,9 @@ static void keys_are_bytes_and_are_copied(void **state)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		assert_ptr_equal(map_get(m, keys[i]), &values[i]);
+	for (size_t i = 1; i < ARRAY_LEN(keys); i++)
+		assert_ptr_equal(map_remove(m, keys[i]), &values[i]);
+	assert_ptr_equal(map_get(m, keys[0]), &values[0]);
 	map_destroy(&m, NULL);
 }
 

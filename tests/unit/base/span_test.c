@@ -17,6 +17,8 @@ static void comparisons_ignore_case_in_ascii_only(void **state)
 	assert_false(span_equal(SPAN("ab"), SPAN("abc")));
 	assert_true(span_equal(span_of(NULL, 0), SPAN("")));
 	assert_true(span_equal_nocase(SPAN("Mail FROM"), SPAN("mAIL from")));
+	assert_false(span_equal_nocase(SPAN("ab"), SPAN("abc")));
+	assert_false(span_equal_nocase(SPAN("abc"), SPAN("ab")));
 	assert_false(span_equal_nocase(SPAN("\xc4"), SPAN("\xe4")));
 	assert_false(span_equal_nocase(SPAN("@["), SPAN("`{")));
 	assert_true(span_starts_with(SPAN("abc"), SPAN("ab")));

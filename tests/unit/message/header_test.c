@@ -94,7 +94,8 @@ static const struct shape_case {
 	{ "two words before the colon", SPAN("Dear all: b\r\n\r\n"), MISSING, 0 },
 	{ "a name beyond ASCII", SPAN("Gr\xc3\xbc\xc3\x9f" "e: b\r\n\r\n"), MISSING, 0 },
 	{ "a NUL in the name", SPAN("A\0B: b\r\n\r\n"), MISSING, 0 },
-	{ "an envelope line of a mailbox", SPAN("From a@b Sat Nov 21\r\nA: b\r\n\r\n"), MISSING, 0 },
+	{ "an envelope line of a mailbox",
+	  SPAN("From a@b Sat Nov 21\r\nA: b\r\n\r\n"), MISSING, 0 },
 	{ "a bare LF at the begin", SPAN("\nbody\r\n"), MISSING, 0 },
 	{ "a bare CR at the begin", SPAN("\rbody\r\n"), MISSING, 0 },
 	{ "a bare CR alone", SPAN("\r"), MISSING, 0 },
@@ -147,7 +148,8 @@ static void the_shape_is_decided_as_soon_as_it_can_be(void **state)
 
 static void fields_are_found_by_their_whole_name(void **state)
 {
-	struct message_header h = scan(SPAN("DATE: x\r\nmessage-id : y\r\nFrom:z\r\nSender:\r\n\r\n"));
+	struct message_header h = scan(SPAN("DATE: x\r\nmessage-id : y\r\n"
+					    "From:z\r\nSender:\r\n\r\n"));
 
 	assert_true(h.has_date && h.has_message_id && h.has_from && h.has_sender);
 	h = scan(SPAN("Resent-Date: x\r\nMessage-IDs: y\r\nFro: z\r\nSender-\r\n From: x\r\n\r\n"));
@@ -161,7 +163,8 @@ static void fields_are_found_by_their_whole_name(void **state)
 static void received_fields_are_counted(void **state)
 {
 	struct message_header h = scan(SPAN("Received: a\r\n\tReceived: b\r\nRECEIVED:c\r\n"
-					    "X-Received: d\r\nReceived : e\r\n\r\nReceived: f\r\n"));
+					    "X-Received: d\r\nReceived : e\r\n\r\n"
+					    "Received: f\r\n"));
 
 	assert_int_equal(h.received_count, 3);
 }
