@@ -2,9 +2,9 @@
 /*
  * latency connect|dot PORT SESSIONS MESSAGES SIZE
  *
- * How long a client waits, in microseconds: `connect`, a new connection a message, from connect() to
- * the 250 that follows the dot; `dot`, connections kept, from the dot to the 250. SESSIONS run side by
- * side and share MESSAGES.
+ * How long a client waits, in microseconds: `connect`, a new connection a message, from connect()
+ * to the 250 that follows the dot; `dot`, connections kept, from the dot to the 250. SESSIONS run
+ * side by side and share MESSAGES.
  */
 #include "timing.h"
 
@@ -101,8 +101,8 @@ int main(int argc, char **argv)
 	talk_prepare_message(plan.size);
 	start = now_ns();
 	for (i = 0; i < sessions; i++) {
-		if (pthread_create(&threads[i], NULL, run_session,
-		    plan.times_ns + i * plan.messages) != 0)
+		if (pthread_create(
+			&threads[i], NULL, run_session, plan.times_ns + i * plan.messages) != 0)
 			return 1;
 	}
 	for (i = 0; i < sessions; i++)

@@ -42,10 +42,10 @@ static struct spool_draft *make_draft(struct bench *bench)
 		.received_ms = now_ms,
 	};
 	struct spool_message *message =
-		spool_message_create(id_next(&bench->ids, now_ms), &envelope);
+	    spool_message_create(id_next(&bench->ids, now_ms), &envelope);
 	struct spool_draft *draft = spool_draft_create(&message);
-	struct spool_delivery *delivery = spool_draft_add(draft,
-		SPAN("submission://smtp.example.net:587 as up"), SPAN("recipient@example.net"));
+	struct spool_delivery *delivery = spool_draft_add(
+	    draft, SPAN("submission://smtp.example.net:587 as up"), SPAN("recipient@example.net"));
 	delivery->expires_ms = now_ms + 5 * 86400000LL;
 	delivery->warn_ms = now_ms + 4 * 3600000LL;
 	struct buf body;
@@ -79,10 +79,10 @@ static void run_batch(struct bench *bench, size_t count, bool relay, size_t *pen
 		if (relay) {
 			struct list *link = list_take_first(&bench->drafts[i]->deliveries);
 			struct spool_delivery *delivery =
-				LIST_ENTRY(link, struct spool_delivery, link);
+			    LIST_ENTRY(link, struct spool_delivery, link);
 			delivery->recipients[0].state = SPOOL_RECIPIENT_DELIVERED;
 			spool_text_set(&delivery->recipients[0].reply,
-				SPAN("250 2.0.0 Ok: queued as 4WxYz12345"));
+			    SPAN("250 2.0.0 Ok: queued as 4WxYz12345"));
 			bench->results[(*pending)++] = spool_result_create(&delivery);
 		}
 		spool_draft_destroy(&bench->drafts[i]);
@@ -96,7 +96,7 @@ static double cpu_seconds(void)
 	struct rusage usage;
 	getrusage(RUSAGE_SELF, &usage);
 	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-		(double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 static void measure(struct bench *bench, size_t count, bool relay, int seconds)
@@ -116,8 +116,8 @@ static void measure(struct bench *bench, size_t count, bool relay, int seconds)
 		spool_result_destroy(&bench->results[i]);
 	double elapsed = (double)(now - begin) / 1e6;
 	printf("%-18s batch %3zu: %7.0f/s, %5.1f us of CPU each, worst batch %.1f ms\n",
-		relay ? "accept and finish" : "accept", count, (double)accepted / elapsed,
-		1e6 * (cpu_seconds() - cpu) / (double)accepted, (double)worst / 1000);
+	    relay ? "accept and finish" : "accept", count, (double)accepted / elapsed,
+	    1e6 * (cpu_seconds() - cpu) / (double)accepted, (double)worst / 1000);
 }
 
 int main(int argc, char **argv)

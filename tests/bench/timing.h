@@ -5,8 +5,8 @@
 /*
  * What the bench's drivers share: a lock-step SMTP conversation over a descriptor or a TLS
  * connection, the message that they send, and percentiles. The drivers use none of Frank's code, so
- * that a figure cannot be wrong on both sides in the same way. Any unexpected reply ends the program
- * with status 1: a bench that measures refusals is worthless.
+ * that a figure cannot be wrong on both sides in the same way. Any unexpected reply ends the
+ * program with status 1: a bench that measures refusals is worthless.
  */
 
 #include <stdbool.h>
@@ -17,7 +17,7 @@
 
 struct talk {
 	int fd;
-	SSL *ssl;		/* NULL: plain */
+	SSL *ssl; /* NULL: plain */
 	size_t fill;
 	char input[8192];
 };

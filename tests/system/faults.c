@@ -17,12 +17,14 @@
 
 #define REAL(type, name, ...) ((type(*)(__VA_ARGS__))dlsym(RTLD_NEXT, name))
 
-/* The errno to fail with; 0 while all is well. Plain read(2) of a small file, through the real calls. */
+/* The errno to fail with; 0 while all is well. Plain read(2) of a small file, through the real
+ * calls. */
 static int fault(void)
 {
 	const char *path = getenv("FRANK_FAULT");
 	char text[16] = "";
-	int fd = path ? REAL(int, "open64", const char *, int, ...)(path, O_RDONLY | O_CLOEXEC) : -1;
+	int fd =
+	    path ? REAL(int, "open64", const char *, int, ...)(path, O_RDONLY | O_CLOEXEC) : -1;
 
 	if (fd < 0)
 		return 0;
@@ -62,12 +64,12 @@ static int fails_fd(int fd)
 	return fails_path(path);
 }
 
-#define ON_FD(type, name, parameters, types, arguments)			\
-	type name parameters						\
-	{								\
-		if (fails_fd(fd))					\
-			return -1;					\
-		return ((type(*) types)dlsym(RTLD_NEXT, #name)) arguments; \
+#define ON_FD(type, name, parameters, types, arguments)                                            \
+	type name parameters                                                                       \
+	{                                                                                          \
+		if (fails_fd(fd))                                                                  \
+			return -1;                                                                 \
+		return ((type(*) types)dlsym(RTLD_NEXT, #name))arguments;                          \
 	}
 
 ON_FD(ssize_t, write, (int fd, const void *data, size_t len), (int, const void *, size_t),
@@ -109,27 +111,27 @@ static mode_t mode_of(int flags, va_list arguments)
 	return creates ? va_arg(arguments, mode_t) : 0;
 }
 
-#define OPEN(name)							\
-	int name(const char *path, int flags, ...)			\
-	{								\
-		va_list arguments;					\
-		mode_t mode;						\
-									\
-		va_start(arguments, flags);				\
-		mode = mode_of(flags, arguments);			\
-		va_end(arguments);					\
-		return opens("openat", AT_FDCWD, path, flags, mode);	\
+#define OPEN(name)                                                                                 \
+	int name(const char *path, int flags, ...)                                                 \
+	{                                                                                          \
+		va_list arguments;                                                                 \
+		mode_t mode;                                                                       \
+                                                                                                   \
+		va_start(arguments, flags);                                                        \
+		mode = mode_of(flags, arguments);                                                  \
+		va_end(arguments);                                                                 \
+		return opens("openat", AT_FDCWD, path, flags, mode);                               \
 	}
-#define OPENAT(name)							\
-	int name(int dir, const char *path, int flags, ...)		\
-	{								\
-		va_list arguments;					\
-		mode_t mode;						\
-									\
-		va_start(arguments, flags);				\
-		mode = mode_of(flags, arguments);			\
-		va_end(arguments);					\
-		return opens("openat", dir, path, flags, mode);		\
+#define OPENAT(name)                                                                               \
+	int name(int dir, const char *path, int flags, ...)                                        \
+	{                                                                                          \
+		va_list arguments;                                                                 \
+		mode_t mode;                                                                       \
+                                                                                                   \
+		va_start(arguments, flags);                                                        \
+		mode = mode_of(flags, arguments);                                                  \
+		va_end(arguments);                                                                 \
+		return opens("openat", dir, path, flags, mode);                                    \
 	}
 
 OPEN(open)
