@@ -5,7 +5,7 @@ all: build/build.ninja
 	ninja -C build
 
 build/build.ninja:
-	meson setup build -Dtests=false -Doptimization=2 -Ddebug=true
+	meson setup build -Dtests=false
 
 check:
 	./dev check
