@@ -69,7 +69,7 @@ char *config_arena_format(struct config_arena *arena, const char *format, ...)
 
 void *config_arena_grow(struct config_arena *arena, void *array, size_t count, size_t size)
 {
-	bool full = (count & (count - 1)) == 0;	/* room is always a power of two */
+	bool full = (count & (count - 1)) == 0; /* room is always a power of two */
 	if (!full)
 		return array;
 	void *larger = config_arena_alloc(arena, (count ? 2 * count : 1) * size);

@@ -14,11 +14,11 @@ struct config_arena;
 struct config_arena *config_arena_create(void);
 void config_arena_destroy(struct config_arena **arena);
 
-void *config_arena_alloc(struct config_arena *arena, size_t size);	/* zeroed */
+void *config_arena_alloc(struct config_arena *arena, size_t size); /* zeroed */
 /* A copy with a NUL behind it. */
 char *config_arena_copy(struct config_arena *arena, struct span bytes);
 char *config_arena_format(struct config_arena *arena, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+    __attribute__((format(printf, 2, 3)));
 
 /* The array with room for one element more than its count: itself, or a copy of twice the size. All
    growth of one array must go through here. */

@@ -9,7 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define FILES_MAX 128			/* more than a run can read */
+#define FILES_MAX 128 /* more than a run can read */
 
 struct config_origin config_origin_of(struct config_builder *b, struct config_place place)
 {
@@ -23,11 +23,11 @@ struct config_origin config_origin_of(struct config_builder *b, struct config_pl
 }
 
 void config_object_list_add(struct config_builder *b, struct config_object_list *list, void *item,
-			    const struct config_statement *statement)
+    const struct config_statement *statement)
 {
 	list->items = config_arena_grow(b->arena, list->items, list->count, sizeof(*list->items));
-	list->statements = config_arena_grow(b->arena, list->statements, list->count,
-					     sizeof(*list->statements));
+	list->statements =
+	    config_arena_grow(b->arena, list->statements, list->count, sizeof(*list->statements));
 	list->items[list->count] = item;
 	list->statements[list->count++] = statement;
 }
@@ -81,8 +81,8 @@ static const struct config_directive *find_elsewhere(const char *name)
 }
 
 /* The row with the nearest name: in the block, or, when none is near there, anywhere. */
-static const struct config_directive *find_near(enum config_block block, const char *name,
-						bool anywhere)
+static const struct config_directive *find_near(
+    enum config_block block, const char *name, bool anywhere)
 {
 	const struct config_directive *found = NULL;
 	unsigned best = CONFIG_NEAR_NOT;
@@ -101,8 +101,8 @@ static void report_later(struct config_builder *b, const struct config_word *nam
 	config_error(b->report, name->place, "\"%s\" is not in this version", name->text);
 }
 
-static void report_unknown(struct config_builder *b, enum config_block block,
-			   const struct config_word *name)
+static void report_unknown(
+    struct config_builder *b, enum config_block block, const struct config_word *name)
 {
 	const struct config_directive *d = find_elsewhere(name->text);
 	if (d && (d->flags & CONFIG_FLAG_LATER)) {
@@ -111,31 +111,35 @@ static void report_unknown(struct config_builder *b, enum config_block block,
 	}
 	if (d) {
 		config_error(b->report, name->place, "\"%s\" does not belong %s; it stands %s",
-			     name->text, block_shown(b, block), block_shown(b, d->block));
+		    name->text, block_shown(b, block), block_shown(b, d->block));
 		return;
 	}
 	if (config_name_is_secret(span_from_string(name->text))) {
-		config_error(b->report, name->place, "\"%s\" is unknown; a secret stands in a file "
-			     "of its own: password-file PATH;", name->text);
+		config_error(b->report, name->place,
+		    "\"%s\" is unknown; a secret stands in a file "
+		    "of its own: password-file PATH;",
+		    name->text);
 		return;
 	}
 	d = find_near(block, name->text, false);
 	if (!d)
 		config_error(b->report, name->place, "\"%s\" is unknown %s", name->text,
-			     block_shown(b, block));
+		    block_shown(b, block));
 	else if (d->block == block)
 		config_error(b->report, name->place, "\"%s\" is unknown; did you mean \"%s\"?",
-			     name->text, d->name);
+		    name->text, d->name);
 	else
-		config_error(b->report, name->place, "\"%s\" is unknown; did you mean \"%s\", which "
-			     "stands %s?", name->text, d->name, block_shown(b, d->block));
+		config_error(b->report, name->place,
+		    "\"%s\" is unknown; did you mean \"%s\", which "
+		    "stands %s?",
+		    name->text, d->name, block_shown(b, d->block));
 }
 
 /* ---- the form of one directive ---- */
 
 /* A value on a new line that is the name of a directive: somebody forgot the ";" before it. */
-static bool finds_missing_semicolon(struct config_builder *b, enum config_block block,
-				    const struct config_statement *statement)
+static bool finds_missing_semicolon(
+    struct config_builder *b, enum config_block block, const struct config_statement *statement)
 {
 	const struct config_word *before = &statement->name;
 	for (size_t i = 0; i < statement->word_count; i++) {
@@ -143,7 +147,7 @@ static bool finds_missing_semicolon(struct config_builder *b, enum config_block 
 		if (!word->quoted && word->place.line > before->end.line &&
 		    config_directive_find(block, word->text)) {
 			config_error(b->report, before->end, "a ; is missing here, before \"%s\"",
-				     word->text);
+			    word->text);
 			return true;
 		}
 		before = word;
@@ -152,13 +156,14 @@ static bool finds_missing_semicolon(struct config_builder *b, enum config_block 
 }
 
 bool config_expect_values(struct config_builder *b, const struct config_directive *d,
-			  const struct config_statement *statement, size_t min, size_t max)
+    const struct config_statement *statement, size_t min, size_t max)
 {
 	const struct config_word *words = statement->words;
 	if (statement->word_count < min) {
-		config_error(b->report, statement->word_count ?
-			     words[statement->word_count - 1].end : statement->name.end,
-			     "a value is missing: %s %s;", d->name, d->value);
+		config_error(b->report,
+		    statement->word_count ? words[statement->word_count - 1].end
+					  : statement->name.end,
+		    "a value is missing: %s %s;", d->name, d->value);
 		return false;
 	}
 	if (statement->word_count <= max)
@@ -167,29 +172,30 @@ bool config_expect_values(struct config_builder *b, const struct config_directiv
 	if (max && extra->place.line > words[max - 1].end.line)
 		config_error(b->report, words[max - 1].end, "a ; is missing here");
 	else
-		config_error(b->report, extra->place, "\"%s\" takes %s: %s %s; a value with blanks "
-			     "stands in double quotes", d->name, max == 1 ? "one value" :
-			     "fewer values", d->name, d->value);
+		config_error(b->report, extra->place,
+		    "\"%s\" takes %s: %s %s; a value with blanks "
+		    "stands in double quotes",
+		    d->name, max == 1 ? "one value" : "fewer values", d->name, d->value);
 	return false;
 }
 
 static bool has_right_form(struct config_builder *b, const struct config_directive *d,
-			   const struct config_statement *statement)
+    const struct config_statement *statement)
 {
 	bool wants_block = d->child != CONFIG_BLOCK_TOP;
 	if (statement->is_block && !wants_block) {
-		config_error(b->report, statement->name.place, "\"%s\" is not a block: write %s %s;",
-			     d->name, d->name, d->value);
+		config_error(b->report, statement->name.place,
+		    "\"%s\" is not a block: write %s %s;", d->name, d->name, d->value);
 		return false;
 	}
 	if (!statement->is_block && wants_block) {
 		config_error(b->report, statement->name.place, "\"%s\" is a block here: %s%s { … }",
-			     d->name, d->name, d->flags & CONFIG_FLAG_REPEATABLE ? " NAME" : "");
+		    d->name, d->name, d->flags & CONFIG_FLAG_REPEATABLE ? " NAME" : "");
 		return false;
 	}
 	if (wants_block && d->read == config_read_block && statement->word_count) {
 		config_error(b->report, statement->words[0].place, "\"%s\" takes no name: %s { … }",
-			     d->name, d->name);
+		    d->name, d->name);
 		return false;
 	}
 	return wants_block || d->read == config_read_password ||
@@ -199,7 +205,7 @@ static bool has_right_form(struct config_builder *b, const struct config_directi
 /* ---- reading ---- */
 
 static bool is_duplicate(struct config_builder *b, const struct config_directive *d,
-			 const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	char text[CONFIG_ORIGIN_TEXT_MAX];
 	struct config_origin *origin = origin_slot(d, object);
@@ -210,12 +216,12 @@ static bool is_duplicate(struct config_builder *b, const struct config_directive
 	if (d->flags & CONFIG_FLAG_REPEATABLE)
 		return false;
 	config_error(b->report, statement->name.place, "\"%s\" is set twice; the first is at %s",
-		     d->name, config_origin_format(*origin, text));
+	    d->name, config_origin_format(*origin, text));
 	return true;
 }
 
 static void read_plain(struct config_builder *b, const struct config_directive *d,
-		       const struct config_word *word, void *object)
+    const struct config_word *word, void *object)
 {
 	struct fault fault = { 0 };
 	if (!d->type->convert(b, d, word, (char *)object + d->offset, &fault))
@@ -223,7 +229,7 @@ static void read_plain(struct config_builder *b, const struct config_directive *
 }
 
 static void read_statement(struct config_builder *b, enum config_block block,
-			   const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	const struct config_directive *d = config_directive_find(block, statement->name.text);
 	if (!d) {
@@ -244,21 +250,21 @@ static void read_statement(struct config_builder *b, enum config_block block,
 }
 
 static void check_required(struct config_builder *b, enum config_block block,
-			   const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	for (size_t i = 0; i < config_directive_count; i++) {
 		const struct config_directive *d = &config_directives[i];
 		if (d->block == block && (d->flags & CONFIG_FLAG_REQUIRED) &&
 		    !origin_slot(d, object)->file)
 			config_error(b->report, statement->name.place, "\"%s%s%s\" needs %s %s;",
-				     statement->name.text, statement->word_count ? " " : "",
-				     statement->word_count ? statement->words[0].text : "",
-				     d->name, d->value);
+			    statement->name.text, statement->word_count ? " " : "",
+			    statement->word_count ? statement->words[0].text : "", d->name,
+			    d->value);
 	}
 }
 
 void config_read_children(struct config_builder *b, enum config_block block,
-			  const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	size_t errors = b->report->error_count;
 	for (size_t i = 0; i < statement->child_count; i++)
@@ -269,7 +275,7 @@ void config_read_children(struct config_builder *b, enum config_block block,
 }
 
 void config_read_block(struct config_builder *b, const struct config_directive *d,
-		       const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	config_read_children(b, d->child, statement, object);
 }
@@ -292,8 +298,8 @@ static void set_defaults(struct config_builder *b, enum config_object kind, void
 
 static const struct config_origin *make_origins(struct config_builder *b, enum config_object kind)
 {
-	return config_arena_alloc(b->arena, config_object_count(kind) *
-				  sizeof(struct config_origin));
+	return config_arena_alloc(
+	    b->arena, config_object_count(kind) * sizeof(struct config_origin));
 }
 
 /* ---- blocks that make an object ---- */
@@ -308,7 +314,7 @@ static const char *read_label(struct config_builder *b, const struct config_stat
 {
 	if (statement->word_count > 1)
 		config_error(b->report, statement->words[1].place, "\"%s\" takes one name",
-			     statement->name.text);
+		    statement->name.text);
 	if (!statement->word_count)
 		return NULL;
 	if (!statement->words[0].text[0])
@@ -317,7 +323,7 @@ static const char *read_label(struct config_builder *b, const struct config_stat
 }
 
 void config_read_listener(struct config_builder *b, const struct config_directive *d,
-			  const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	struct config_listener *listener = config_arena_alloc(b->arena, sizeof(*listener));
 	listener->origin = config_origin_of(b, statement->name.place);
@@ -332,16 +338,15 @@ void config_read_listener(struct config_builder *b, const struct config_directiv
 
 /* The patterns between the name of a block and its "{". */
 static struct config_pattern *read_patterns(struct config_builder *b,
-					    const struct config_statement *statement,
-					    enum config_pattern_use use, size_t *count_out)
+    const struct config_statement *statement, enum config_pattern_use use, size_t *count_out)
 {
 	struct config_pattern *patterns = NULL;
 	*count_out = 0;
 	if (!statement->word_count)
 		config_error(b->report, statement->name.end, "a %s is missing: %s",
-			     use == CONFIG_PATTERN_USE_DOMAIN ? "domain" : "pattern of recipients",
-			     use == CONFIG_PATTERN_USE_DOMAIN ? "domain example.org { … }" :
-			     "route * { … }");
+		    use == CONFIG_PATTERN_USE_DOMAIN ? "domain" : "pattern of recipients",
+		    use == CONFIG_PATTERN_USE_DOMAIN ? "domain example.org { … }"
+						     : "route * { … }");
 	for (size_t i = 0; i < statement->word_count; i++) {
 		const struct config_word *word = &statement->words[i];
 		struct config_pattern pattern;
@@ -357,20 +362,20 @@ static struct config_pattern *read_patterns(struct config_builder *b,
 }
 
 void config_read_domain(struct config_builder *b, const struct config_directive *d,
-			const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	struct config_domain *domain = config_arena_alloc(b->arena, sizeof(*domain));
 	domain->origin = config_origin_of(b, statement->name.place);
 	domain->origins = make_origins(b, CONFIG_OBJECT_DOMAIN);
 	set_defaults(b, CONFIG_OBJECT_DOMAIN, domain);
-	domain->patterns = read_patterns(b, statement, CONFIG_PATTERN_USE_DOMAIN,
-					 &domain->pattern_count);
+	domain->patterns =
+	    read_patterns(b, statement, CONFIG_PATTERN_USE_DOMAIN, &domain->pattern_count);
 	config_read_children(b, d->child, statement, domain);
 	config_object_list_add(b, &b->domains, domain, statement);
 }
 
 void config_read_named_account(struct config_builder *b, const struct config_directive *d,
-			       const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	struct config_account *account = config_arena_alloc(b->arena, sizeof(*account));
 	account->origin = config_origin_of(b, statement->name.place);
@@ -378,7 +383,8 @@ void config_read_named_account(struct config_builder *b, const struct config_dir
 	set_defaults(b, CONFIG_OBJECT_ACCOUNT, account);
 	account->label = read_label(b, statement);
 	if (!account->label) {
-		config_error(b->report, statement->name.end, "a name is missing: account NAME { … }");
+		config_error(
+		    b->report, statement->name.end, "a name is missing: account NAME { … }");
 		return;
 	}
 	config_read_children(b, d->child, statement, account);
@@ -386,14 +392,14 @@ void config_read_named_account(struct config_builder *b, const struct config_dir
 }
 
 void config_read_route(struct config_builder *b, const struct config_directive *d,
-		       const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	struct config_route *route = config_arena_alloc(b->arena, sizeof(*route));
 	route->origin = config_origin_of(b, statement->name.place);
 	route->origins = make_origins(b, CONFIG_OBJECT_ROUTE);
 	set_defaults(b, CONFIG_OBJECT_ROUTE, route);
-	route->patterns = read_patterns(b, statement, CONFIG_PATTERN_USE_RECIPIENT,
-					&route->pattern_count);
+	route->patterns =
+	    read_patterns(b, statement, CONFIG_PATTERN_USE_RECIPIENT, &route->pattern_count);
 	config_read_children(b, d->child, statement, route);
 	config_object_list_add(b, &b->routes, route, statement);
 }
@@ -409,8 +415,8 @@ static void inherit(struct config_builder *b, enum config_object kind, void *obj
 		if (!(d->flags & CONFIG_FLAG_INHERITED) || origin_slot(d, object)->file)
 			continue;
 		const struct config_directive *parent = config_directive_parent(d);
-		memcpy((char *)object + d->offset, (char *)b->config + parent->offset,
-		       d->type->size);
+		memcpy(
+		    (char *)object + d->offset, (char *)b->config + parent->offset, d->type->size);
 		*origin_slot(d, object) = *origin_slot(parent, b->config);
 	}
 }
@@ -428,18 +434,23 @@ static void report_no_account(struct config_builder *b, const struct config_word
 	}
 	config_shown(span_from_string(word->text), shown);
 	if (near)
-		config_error(b->report, word->place, "there is no account \"%s\"; did you mean "
-			     "\"%s\"?", shown, near);
+		config_error(b->report, word->place,
+		    "there is no account \"%s\"; did you mean "
+		    "\"%s\"?",
+		    shown, near);
 	else
-		config_error(b->report, word->place, "there is no account \"%s\"; write account "
-			     "\"%s\" { login …; password-file …; }", shown, shown);
+		config_error(b->report, word->place,
+		    "there is no account \"%s\"; write account "
+		    "\"%s\" { login …; password-file …; }",
+		    shown, shown);
 }
 
 static void resolve_account(struct config_builder *b, const struct config_reference *reference)
 {
 	if (reference->route->account) {
-		config_error(b->report, reference->word->place, "the route has a login of its own "
-			     "already: write either account or login and password-file");
+		config_error(b->report, reference->word->place,
+		    "the route has a login of its own "
+		    "already: write either account or login and password-file");
 		return;
 	}
 	for (size_t i = 0; i < b->accounts.count; i++) {
@@ -461,19 +472,24 @@ static void resolve_listener(struct config_builder *b, const struct config_refer
 		const struct config_listener *listener = b->listeners.items[i];
 		if (!strcmp(listener->label, reference->word->text))
 			return;
-		if (config_near_keep(span_from_string(reference->word->text), listener->label, &best))
+		if (config_near_keep(
+			span_from_string(reference->word->text), listener->label, &best))
 			near = listener->label;
 	}
 	config_shown(span_from_string(reference->word->text), shown);
 	if (near)
-		config_error(b->report, reference->word->place, "there is no listener \"%s\"; did "
-			     "you mean \"%s\"?", shown, near);
+		config_error(b->report, reference->word->place,
+		    "there is no listener \"%s\"; did "
+		    "you mean \"%s\"?",
+		    shown, near);
 	else
-		config_error(b->report, reference->word->place, "there is no listener \"%s\"", shown);
+		config_error(
+		    b->report, reference->word->place, "there is no listener \"%s\"", shown);
 }
 
 /* Lays the objects of a list out as an array. */
-static void *make_array(struct config_builder *b, const struct config_object_list *list, size_t size)
+static void *make_array(
+    struct config_builder *b, const struct config_object_list *list, size_t size)
 {
 	char *array = config_arena_alloc(b->arena, (list->count + 1) * size);
 	for (size_t i = 0; i < list->count; i++)
@@ -516,9 +532,10 @@ static void compute(struct config_builder *b)
 	    config_domain_check(span_from_string(b->machine_name), &fault))
 		config->hostname = config_arena_copy(b->arena, span_from_string(b->machine_name));
 	if (!config->bounce.from)
-		config->bounce.from = config->postmaster ? config->postmaster :
-			config_arena_format(b->arena, "postmaster@%s",
-					    config->hostname ? config->hostname : "localhost");
+		config->bounce.from = config->postmaster
+					  ? config->postmaster
+					  : config_arena_format(b->arena, "postmaster@%s",
+						config->hostname ? config->hostname : "localhost");
 	for (size_t i = 0; i < config->listener_count; i++)
 		inherit(b, CONFIG_OBJECT_LISTENER, &config->listeners[i]);
 	for (size_t i = 0; i < config->route_count; i++) {

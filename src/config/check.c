@@ -35,22 +35,25 @@ static void check_hostname(struct config_builder *b, const struct config_stateme
 	struct config_place place = place_of(root, "hostname");
 	const char *hostname = b->config->hostname;
 	if (!hostname)
-		config_error(b->report, place, "this machine has no name that can be used: write "
-			     "hostname NAME;");
+		config_error(b->report, place,
+		    "this machine has no name that can be used: write "
+		    "hostname NAME;");
 	else if (!strchr(hostname, '.'))
-		config_warning(b->report, place, "the hostname \"%s\" has no domain; many servers "
-			       "refuse such an EHLO: write hostname NAME;", hostname);
+		config_warning(b->report, place,
+		    "the hostname \"%s\" has no domain; many servers "
+		    "refuse such an EHLO: write hostname NAME;",
+		    hostname);
 }
 
 static void check_times(struct config_builder *b, struct config_place place,
-			const struct config_retry *retry, int64_t lifetime_ms,
-			int64_t delay_warning_ms)
+    const struct config_retry *retry, int64_t lifetime_ms, int64_t delay_warning_ms)
 {
 	if (retry->max_ms < retry->first_ms)
 		config_error(b->report, place, "retry max is shorter than retry first");
 	if (delay_warning_ms >= lifetime_ms)
-		config_warning(b->report, place, "delay-warning is not before the end of lifetime: "
-			       "it is never sent; none says so");
+		config_warning(b->report, place,
+		    "delay-warning is not before the end of lifetime: "
+		    "it is never sent; none says so");
 }
 
 static bool accepts_relaying(const struct config *config)
@@ -67,58 +70,66 @@ static void check_top(struct config_builder *b, const struct config_statement *r
 	const struct config *config = b->config;
 	check_hostname(b, root);
 	check_times(b, place_of(root, "retry"), &config->retry, config->lifetime_ms,
-		    config->delay_warning_ms);
+	    config->delay_warning_ms);
 	if (accepts_relaying(config) && !config->route_count)
-		config_warning(b->report, root->name.place, "there is no route: only mail for a "
-			       "domain of this configuration can be taken");
+		config_warning(b->report, root->name.place,
+		    "there is no route: only mail for a "
+		    "domain of this configuration can be taken");
 }
 
 /* ---- listen ---- */
 
 static void check_listener_tls(struct config_builder *b, const struct config_listener *listener,
-			       const struct config_statement *block)
+    const struct config_statement *block)
 {
 	struct config_place place = place_of(block, "tls");
 	if (listener->tls != CONFIG_TLS_MODE_OFF && !b->config->tls.certificate)
-		config_error(b->report, place, "\"%s\" speaks TLS%s and there is no certificate: "
-			     "write tls { certificate PATH; key PATH; } at the top, or tls off; here",
-			     listener->label, find(block, "tls") ?
-			     "" : " (tls starttls is the default)");
+		config_error(b->report, place,
+		    "\"%s\" speaks TLS%s and there is no certificate: "
+		    "write tls { certificate PATH; key PATH; } at the top, or tls off; here",
+		    listener->label, find(block, "tls") ? "" : " (tls starttls is the default)");
 	for (size_t i = 0; i < listener->address_count; i++) {
 		const struct config_address *address = &listener->addresses[i];
 		bool implicit = listener->tls == CONFIG_TLS_MODE_IMPLICIT;
 		if (address->any && address->socket.ss_family == AF_INET6)
-			continue;	/* said of its IPv4 half */
+			continue; /* said of its IPv4 half */
 		if (address->port == PORT_SMTPS && !implicit)
-			config_error(b->report, place, "clients of port 465 speak TLS from the first "
-				     "byte: write tls implicit;");
+			config_error(b->report, place,
+			    "clients of port 465 speak TLS from the first "
+			    "byte: write tls implicit;");
 		if (address->port == PORT_SUBMISSION && implicit)
-			config_warning(b->report, place, "clients of port 587 begin without TLS: "
-				       "tls implicit belongs to port 465");
+			config_warning(b->report, place,
+			    "clients of port 587 begin without TLS: "
+			    "tls implicit belongs to port 465");
 	}
 }
 
 static void check_listener_auth(struct config_builder *b, const struct config_listener *listener,
-				const struct config_statement *block)
+    const struct config_statement *block)
 {
 	struct config_place place = place_of(block, "auth");
 	bool set = find(block, "auth");
 	if (listener->auth == CONFIG_AUTH_MODE_OFF) {
 		if (listener->cleartext_auth)
 			config_warning(b->report, place_of(block, "cleartext-auth"),
-				       "cleartext-auth has no effect with auth off");
+			    "cleartext-auth has no effect with auth off");
 		if (!listener->relay_from_count && !b->config->domain_count)
-			config_warning(b->report, place, "\"%s\" can take no mail: auth is off, and "
-				       "there is neither relay-from nor a domain", listener->label);
+			config_warning(b->report, place,
+			    "\"%s\" can take no mail: auth is off, and "
+			    "there is neither relay-from nor a domain",
+			    listener->label);
 		return;
 	}
 	if (!b->config->users.file)
-		config_error(b->report, place, "\"%s\" lets clients sign in%s and there are no "
-			     "users: write users { file PATH; } at the top, or auth off; here",
-			     listener->label, set ? "" : " (auth required is the default)");
+		config_error(b->report, place,
+		    "\"%s\" lets clients sign in%s and there are no "
+		    "users: write users { file PATH; } at the top, or auth off; here",
+		    listener->label, set ? "" : " (auth required is the default)");
 	if (listener->tls == CONFIG_TLS_MODE_OFF && !listener->cleartext_auth)
-		config_error(b->report, place, "\"%s\" could never offer AUTH: without TLS it needs "
-			     "cleartext-auth yes; or write auth off;", listener->label);
+		config_error(b->report, place,
+		    "\"%s\" could never offer AUTH: without TLS it needs "
+		    "cleartext-auth yes; or write auth off;",
+		    listener->label);
 }
 
 /* Pairs of listeners that would bind the same socket, or bear the same label. */
@@ -129,17 +140,20 @@ static void check_listener_pair(struct config_builder *b, size_t first, size_t s
 	const struct config_listener *c = &b->config->listeners[second];
 	const struct config_statement *block = b->listeners.statements[second];
 	if (first != second && !strcmp(a->label, c->label))
-		config_error(b->report, block->name.place, "there is a listener \"%s\" already, at %s",
-			     c->label, config_origin_format(a->origin, text));
+		config_error(b->report, block->name.place,
+		    "there is a listener \"%s\" already, at %s", c->label,
+		    config_origin_format(a->origin, text));
 	for (size_t i = 0; i < c->address_count; i++) {
 		size_t limit = first == second ? i : a->address_count;
 		for (size_t j = 0; j < limit; j++) {
 			if (!c->addresses[i].port ||
 			    !config_address_equal(&a->addresses[j], &c->addresses[i]))
 				continue;
-			config_error(b->report, place_of(block, "address"), "\"%s\" is bound already "
-				     "by \"%s\", at %s", c->addresses[i].text, a->label,
-				     config_origin_format(a->addresses[j].origin, text));
+			config_error(b->report, place_of(block, "address"),
+			    "\"%s\" is bound already "
+			    "by \"%s\", at %s",
+			    c->addresses[i].text, a->label,
+			    config_origin_format(a->addresses[j].origin, text));
 			return;
 		}
 	}
@@ -160,16 +174,17 @@ static void check_listeners(struct config_builder *b)
 static void check_domain_pair(struct config_builder *b, size_t first, size_t second)
 {
 	char text[CONFIG_ORIGIN_TEXT_MAX];
-	const struct config_domain *a = &b->config->domains[first], *c = &b->config->domains[second];
+	const struct config_domain *a = &b->config->domains[first],
+				   *c = &b->config->domains[second];
 	for (size_t i = 0; i < c->pattern_count; i++) {
 		size_t limit = first == second ? i : a->pattern_count;
 		for (size_t j = 0; j < limit; j++)
 			if (span_equal_nocase(span_from_string(a->patterns[j].text),
-					      span_from_string(c->patterns[i].text)))
-				config_error(b->report, b->domains.statements[second]->words[i].place,
-					     "the domain \"%s\" is there already, at %s",
-					     c->patterns[i].text,
-					     config_origin_format(a->origin, text));
+				span_from_string(c->patterns[i].text)))
+				config_error(b->report,
+				    b->domains.statements[second]->words[i].place,
+				    "the domain \"%s\" is there already, at %s",
+				    c->patterns[i].text, config_origin_format(a->origin, text));
 	}
 }
 
@@ -179,11 +194,11 @@ static void check_domains(struct config_builder *b)
 		const struct config_domain *domain = &b->config->domains[i];
 		if (domain->recipients == CONFIG_RECIPIENTS_USERS && !b->config->users.file)
 			config_error(b->report, place_of(b->domains.statements[i], "recipients"),
-				     "the recipients of \"%s\" are the users%s, and there are none: "
-				     "write users { file PATH; } at the top, or recipients any; or "
-				     "recipients file PATH; here", domain->patterns[0].text,
-				     find(b->domains.statements[i], "recipients") ?
-				     "" : " (the default)");
+			    "the recipients of \"%s\" are the users%s, and there are none: "
+			    "write users { file PATH; } at the top, or recipients any; or "
+			    "recipients file PATH; here",
+			    domain->patterns[0].text,
+			    find(b->domains.statements[i], "recipients") ? "" : " (the default)");
 		for (size_t j = 0; j <= i; j++)
 			check_domain_pair(b, j, i);
 	}
@@ -204,17 +219,20 @@ static void check_accounts(struct config_builder *b)
 		const struct config_account *account = &b->config->accounts[i];
 		struct config_place place = b->accounts.statements[i]->name.place;
 		if (!account->login || !account->password_file)
-			config_error(b->report, place, "login and password-file go together: \"%s\" "
-				     "is missing", account->login ? "password-file" : "login");
+			config_error(b->report, place,
+			    "login and password-file go together: \"%s\" "
+			    "is missing",
+			    account->login ? "password-file" : "login");
 		if (account->label && !account_is_used(b->config, account))
-			config_warning(b->report, place, "no route uses the account \"%s\"",
-				       account->label);
+			config_warning(
+			    b->report, place, "no route uses the account \"%s\"", account->label);
 		for (size_t j = 0; account->label && j < i; j++) {
 			const struct config_account *other = &b->config->accounts[j];
 			if (other->label && !strcmp(other->label, account->label))
-				config_error(b->report, place, "there is an account \"%s\" already, "
-					     "at %s", other->label,
-					     config_origin_format(other->origin, text));
+				config_error(b->report, place,
+				    "there is an account \"%s\" already, "
+				    "at %s",
+				    other->label, config_origin_format(other->origin, text));
 		}
 	}
 }
@@ -224,7 +242,7 @@ static void check_accounts(struct config_builder *b)
 /* What only a connection obeys, on a route that makes none, and what nothing obeys on one that
    refuses. */
 static void check_idle_directives(struct config_builder *b, const struct config_route *route,
-				  const struct config_statement *block)
+    const struct config_statement *block)
 {
 	unsigned idle = 0;
 	if (!config_route_has_session(route))
@@ -235,43 +253,48 @@ static void check_idle_directives(struct config_builder *b, const struct config_
 		const struct config_word *name = &block->children[i]->name;
 		if (config_directive_find(CONFIG_BLOCK_ROUTE, name->text)->flags & idle)
 			config_error(b->report, name->place, "\"%s\" has no effect: this route %s",
-				     name->text, route->refuse.code ? "refuses" :
-				     "makes no connection");
+			    name->text, route->refuse.code ? "refuses" : "makes no connection");
 	}
 }
 
 static void check_route_auth(struct config_builder *b, const struct config_route *route,
-			     const struct config_statement *block)
+    const struct config_statement *block)
 {
 	if (!route->account && route->cleartext_auth)
 		config_warning(b->report, place_of(block, "cleartext-auth"),
-			       "\"cleartext-auth\" has no effect: this route has no account");
+		    "\"cleartext-auth\" has no effect: this route has no account");
 	if (!route->account && route->initial_response != CONFIG_INITIAL_RESPONSE_AUTO)
 		config_warning(b->report, place_of(block, "initial-response"),
-			       "\"initial-response\" has no effect: this route has no account");
+		    "\"initial-response\" has no effect: this route has no account");
 	if (!route->tls_verify && route->account)
-		config_warning(b->report, place_of(block, "tls-verify"), "with tls-verify no the "
-			       "password goes to whoever answers");
+		config_warning(b->report, place_of(block, "tls-verify"),
+		    "with tls-verify no the "
+		    "password goes to whoever answers");
 	if (!route->tls_verify && (route->tls_trust || route->tls_name))
-		config_warning(b->report, place_of(block, "tls-verify"), "with tls-verify no, "
-			       "tls-trust and tls-name have no effect");
+		config_warning(b->report, place_of(block, "tls-verify"),
+		    "with tls-verify no, "
+		    "tls-trust and tls-name have no effect");
 }
 
 static void check_vias(struct config_builder *b, const struct config_route *route,
-		       const struct config_statement *block)
+    const struct config_statement *block)
 {
 	for (size_t i = 0; i < route->via_count; i++) {
 		const struct config_via *via = &route->vias[i];
 		if (via->host && via->port == PORT_SMTPS && via->scheme != CONFIG_SCHEME_SMTPS)
-			config_warning(b->report, place_of(block, "via"), "port 465 speaks TLS from "
-				       "the first byte: smtps://%s", via->host);
+			config_warning(b->report, place_of(block, "via"),
+			    "port 465 speaks TLS from "
+			    "the first byte: smtps://%s",
+			    via->host);
 	}
 	if (!route->via_count && !route->refuse.code)
-		config_error(b->report, block->name.place, "the route goes nowhere: it needs via URL; "
-			     "or refuse \"550 …\";");
+		config_error(b->report, block->name.place,
+		    "the route goes nowhere: it needs via URL; "
+		    "or refuse \"550 …\";");
 	if (route->via_count && route->refuse.code)
-		config_error(b->report, place_of(block, "refuse"), "the route has a via: it cannot "
-			     "refuse too");
+		config_error(b->report, place_of(block, "refuse"),
+		    "the route has a via: it cannot "
+		    "refuse too");
 }
 
 /* A route that takes everything hides those behind it. */
@@ -294,11 +317,12 @@ static void check_routes(struct config_builder *b)
 		check_idle_directives(b, route, block);
 		check_route_auth(b, route, block);
 		check_times(b, place_of(block, "retry"), &route->retry, route->lifetime_ms,
-			    route->delay_warning_ms);
+		    route->delay_warning_ms);
 		if (all)
-			config_warning(b->report, block->name.place, "this route is never reached: "
-				       "the one at %s takes everything",
-				       config_origin_format(all->origin, text));
+			config_warning(b->report, block->name.place,
+			    "this route is never reached: "
+			    "the one at %s takes everything",
+			    config_origin_format(all->origin, text));
 		else if (takes_all(route))
 			all = route;
 	}

@@ -11,8 +11,8 @@
 const struct config *config_ref(const struct config *config)
 {
 	/* The count is the one thing that changes; the object was never const. */
-	unsigned before = atomic_fetch_add_explicit(&((struct config *)config)->references, 1,
-						    memory_order_relaxed);
+	unsigned before = atomic_fetch_add_explicit(
+	    &((struct config *)config)->references, 1, memory_order_relaxed);
 	assert(before > 0);
 	return config;
 }

@@ -21,38 +21,38 @@
 
 /* Where a value or block was written. */
 struct config_origin {
-	const char *file;		/* NULL: nowhere, it is the default */
-	unsigned line, column;		/* from 1 */
+	const char *file;      /* NULL: nowhere, it is the default */
+	unsigned line, column; /* from 1 */
 };
 
-struct config_arena;			/* owns the memory (config/arena.h) */
+struct config_arena; /* owns the memory (config/arena.h) */
 
 /* A pattern of an address, login or domain, see config/match.h. */
 struct config_pattern {
-	const char *text;		/* as written */
-	bool any;			/* "*": everything, the empty reverse-path too */
-	bool null_path;			/* "<>": the empty reverse-path only */
-	bool subdomains;		/* "*.domain": what lies below domain, not domain itself */
-	struct span local;		/* data NULL: any local part */
-	struct span domain;		/* data NULL: any domain; a bare login has len 0, data "" */
+	const char *text;   /* as written */
+	bool any;           /* "*": everything, the empty reverse-path too */
+	bool null_path;     /* "<>": the empty reverse-path only */
+	bool subdomains;    /* "*.domain": what lies below domain, not domain itself */
+	struct span local;  /* data NULL: any local part */
+	struct span domain; /* data NULL: any domain; a bare login has len 0, data "" */
 };
 
 /* A network in CIDR form; prefix_len counts bits of an address of that family. */
 struct config_network {
 	const char *text;
-	int family;			/* AF_INET or AF_INET6; v4-mapped networks are AF_INET */
-	unsigned char bytes[16];	/* network byte order; bits behind the prefix are 0 */
+	int family;              /* AF_INET or AF_INET6; v4-mapped networks are AF_INET */
+	unsigned char bytes[16]; /* network byte order; bits behind the prefix are 0 */
 	unsigned prefix_len;
 };
 
 struct config_timeout {
-	int64_t command_ms;		/* until the next command is complete */
-	int64_t data_ms;		/* between two reads inside DATA */
+	int64_t command_ms; /* until the next command is complete */
+	int64_t data_ms;    /* between two reads inside DATA */
 };
 
 struct config_retry {
 	int64_t first_ms, max_ms;
-	double factor;			/* 1 to 10 */
+	double factor; /* 1 to 10 */
 };
 
 /* ---- listen LABEL { } ---- */
@@ -66,9 +66,9 @@ enum config_auth_mode {
 
 /* A socket to bind. "*:25" gives two in a row, 0.0.0.0 and [::] (to be bound with IPV6_V6ONLY). */
 struct config_address {
-	const char *text;		/* as written: "*:25", "[::1]:25", "127.0.0.1:2525" */
-	bool any;			/* from "*": a machine without that family goes without it */
-	uint16_t port;			/* 0: the kernel chooses */
+	const char *text; /* as written: "*:25", "[::1]:25", "127.0.0.1:2525" */
+	bool any;         /* from "*": a machine without that family goes without it */
+	uint16_t port;    /* 0: the kernel chooses */
 	struct sockaddr_storage socket;
 	socklen_t socket_len;
 	struct config_origin origin;
@@ -76,31 +76,31 @@ struct config_address {
 
 struct config_listener {
 	struct config_origin origin;
-	const struct config_origin *origins;	/* by row of the directive table */
-	const char *label;			/* unique among listeners, never empty */
-	struct config_address *addresses;	/* at least one */
+	const struct config_origin *origins; /* by row of the directive table */
+	const char *label;                   /* unique among listeners, never empty */
+	struct config_address *addresses;    /* at least one */
 	size_t address_count;
 	enum config_tls_mode tls;
 	enum config_auth_mode auth;
-	struct config_network *relay_from;	/* these relay without AUTH */
+	struct config_network *relay_from; /* these relay without AUTH */
 	size_t relay_from_count;
 	uint64_t size_max_bytes;
 	unsigned recipients_max;
 	unsigned connections_max;
-	unsigned connections_per_address;	/* loopback and relay_from are exempt */
-	bool cleartext_auth;			/* AUTH is offered without TLS too */
+	unsigned connections_per_address; /* loopback and relay_from are exempt */
+	bool cleartext_auth;              /* AUTH is offered without TLS too */
 	unsigned auth_failures_max;
 	bool strict;
-	struct config_timeout timeout;		/* its own or the global one */
+	struct config_timeout timeout; /* its own or the global one */
 };
 
 /* ---- next hops ---- */
 
 enum config_scheme {
-	CONFIG_SCHEME_SMTP,		/* 25, STARTTLS where offered */
-	CONFIG_SCHEME_SUBMISSION,	/* 587, STARTTLS required */
-	CONFIG_SCHEME_SMTPS,		/* 465, TLS from the first byte */
-	CONFIG_SCHEME_LMTP,		/* 24, or a unix socket; TLS as SMTP */
+	CONFIG_SCHEME_SMTP,       /* 25, STARTTLS where offered */
+	CONFIG_SCHEME_SUBMISSION, /* 587, STARTTLS required */
+	CONFIG_SCHEME_SMTPS,      /* 465, TLS from the first byte */
+	CONFIG_SCHEME_LMTP,       /* 24, or a unix socket; TLS as SMTP */
 	CONFIG_SCHEME_MAILDIR,
 	CONFIG_SCHEME_DISCARD,
 };
@@ -108,11 +108,11 @@ enum config_scheme {
 struct config_route;
 
 struct config_via {
-	const char *text;		/* as written, with its scheme */
+	const char *text; /* as written, with its scheme */
 	enum config_scheme scheme;
-	const char *host;		/* name or address, no brackets; NULL without */
-	uint16_t port;			/* 0 without host */
-	const char *path;		/* MAILDIR: with %u and %d; LMTP: the unix socket; else NULL */
+	const char *host; /* name or address, no brackets; NULL without */
+	uint16_t port;    /* 0 without host */
+	const char *path; /* MAILDIR: with %u and %d; LMTP: the unix socket; else NULL */
 	struct config_origin origin;
 };
 
@@ -128,8 +128,8 @@ const char *config_scheme_name(enum config_scheme scheme);
 enum config_recipients { CONFIG_RECIPIENTS_USERS, CONFIG_RECIPIENTS_ANY, CONFIG_RECIPIENTS_FILE };
 
 struct config_alias {
-	const char *name;		/* a local part */
-	const char **addresses;		/* complete addresses */
+	const char *name;       /* a local part */
+	const char **addresses; /* complete addresses */
 	size_t address_count;
 	struct config_origin origin;
 };
@@ -137,13 +137,13 @@ struct config_alias {
 struct config_domain {
 	struct config_origin origin;
 	const struct config_origin *origins;
-	struct config_pattern *patterns;	/* of domains; at least one */
+	struct config_pattern *patterns; /* of domains; at least one */
 	size_t pattern_count;
 	enum config_recipients recipients;
-	const char *recipients_file;		/* for CONFIG_RECIPIENTS_FILE, else NULL */
+	const char *recipients_file; /* for CONFIG_RECIPIENTS_FILE, else NULL */
 	struct config_alias *aliases;
 	size_t alias_count;
-	struct config_via deliver;		/* MAILDIR, LMTP or DISCARD */
+	struct config_via deliver; /* MAILDIR, LMTP or DISCARD */
 };
 
 /* ---- account NAME { } ---- */
@@ -151,10 +151,10 @@ struct config_domain {
 struct config_account {
 	struct config_origin origin;
 	const struct config_origin *origins;
-	const char *label;		/* NULL: a route's own login and password-file */
+	const char *label; /* NULL: a route's own login and password-file */
 	const char *login;
-	const char *password_file;	/* path; the secret itself is never part of the configuration */
-	size_t index;			/* its place in config->accounts */
+	const char *password_file; /* path; the secret itself is never part of the configuration */
+	size_t index;              /* its place in config->accounts */
 };
 
 /* ---- route PATTERN … { } ---- */
@@ -169,11 +169,11 @@ enum config_match_key {
 /* One of the values must fit, and all matches of a route must. */
 struct config_match {
 	enum config_match_key key;
-	struct config_pattern *patterns;	/* SENDER, LOGIN */
+	struct config_pattern *patterns; /* SENDER, LOGIN */
 	size_t pattern_count;
-	struct config_network *networks;	/* CLIENT */
+	struct config_network *networks; /* CLIENT */
 	size_t network_count;
-	const char **listeners;			/* LISTENER: labels that exist */
+	const char **listeners; /* LISTENER: labels that exist */
 	size_t listener_count;
 	struct config_origin origin;
 };
@@ -186,43 +186,43 @@ enum config_initial_response {
 
 /* A refusal, checked: "550 5.7.1 No such luck" is 550, "5.7.1", "No such luck". */
 struct config_refusal {
-	unsigned code;			/* 400 to 599; 0: the route does not refuse */
-	const char *enhanced;		/* NULL: none was written */
-	const char *text;		/* printable ASCII, not empty */
+	unsigned code;        /* 400 to 599; 0: the route does not refuse */
+	const char *enhanced; /* NULL: none was written */
+	const char *text;     /* printable ASCII, not empty */
 };
 
 struct config_rate {
-	unsigned count;			/* messages; 0: no limit */
-	int64_t per_ms;			/* second, minute, hour or day; 0 without limit */
+	unsigned count; /* messages; 0: no limit */
+	int64_t per_ms; /* second, minute, hour or day; 0 without limit */
 };
 
 struct config_route {
 	struct config_origin origin;
 	const struct config_origin *origins;
-	size_t index;				/* its place in config->routes */
-	struct config_pattern *patterns;	/* of recipients; at least one */
+	size_t index;                    /* its place in config->routes */
+	struct config_pattern *patterns; /* of recipients; at least one */
 	size_t pattern_count;
 	struct config_match *matches;
 	size_t match_count;
-	struct config_via *vias;		/* in order of preference; none when it refuses */
+	struct config_via *vias; /* in order of preference; none when it refuses */
 	size_t via_count;
 	struct config_refusal refuse;
-	const struct config_account *account;	/* NULL: none. Set: never used unauthenticated */
+	const struct config_account *account; /* NULL: none. Set: never used unauthenticated */
 	enum config_initial_response initial_response;
 	bool cleartext_auth;
-	const char *ehlo;			/* its own or the hostname */
-	const char *source;			/* address to connect from; NULL: any */
-	struct sockaddr_storage source_socket;	/* port 0; its family is the only one then tried */
-	socklen_t source_socket_len;		/* 0 without source */
+	const char *ehlo;                      /* its own or the hostname */
+	const char *source;                    /* address to connect from; NULL: any */
+	struct sockaddr_storage source_socket; /* port 0; its family is the only one then tried */
+	socklen_t source_socket_len;           /* 0 without source */
 	bool tls_verify;
-	const char *tls_trust;			/* PEM file or directory; NULL: the system's */
-	const char *tls_name;			/* NULL: the host of the via */
+	const char *tls_trust; /* PEM file or directory; NULL: the system's */
+	const char *tls_name;  /* NULL: the host of the via */
 	unsigned connections_max;
 	struct config_rate rate;
 	unsigned messages_per_connection;
-	struct config_retry retry;		/* these three: its own or the global ones */
+	struct config_retry retry; /* these three: its own or the global ones */
 	int64_t lifetime_ms;
-	int64_t delay_warning_ms;		/* 0: none */
+	int64_t delay_warning_ms; /* 0: none */
 };
 
 /* ---- the whole ---- */
@@ -230,36 +230,36 @@ struct config_route {
 struct config {
 	struct config_arena *arena;
 	const struct config_origin *origins;
-	const char *file;			/* the file it was read from */
+	const char *file; /* the file it was read from */
 
 	const char *hostname;
-	const char *postmaster;			/* NULL: what can be neither delivered nor bounced is held */
-	const char *user;			/* NULL: runs as its caller */
-	unsigned lanes;				/* 0: one per core */
-	const char *default_domain;		/* NULL: bare addresses are not completed */
+	const char *postmaster;     /* NULL: what can be neither delivered nor bounced is held */
+	const char *user;           /* NULL: runs as its caller */
+	unsigned lanes;             /* 0: one per core */
+	const char *default_domain; /* NULL: bare addresses are not completed */
 	struct config_timeout timeout;
 	struct config_retry retry;
 	int64_t lifetime_ms;
-	int64_t delay_warning_ms;		/* 0: none */
+	int64_t delay_warning_ms; /* 0: none */
 
 	struct {
-		const char *certificate, *key;	/* paths; both or neither (NULL) */
+		const char *certificate, *key; /* paths; both or neither (NULL) */
 	} tls;
 	struct {
-		const char *file;		/* NULL: no users, and no listener that takes AUTH */
+		const char *file; /* NULL: no users, and no listener that takes AUTH */
 	} users;
 	struct {
 		const char *path;
 		uint64_t min_free_bytes;
-		int64_t history_ms;		/* 0: none */
+		int64_t history_ms; /* 0: none */
 	} spool;
 	struct {
-		const char *reverse_path;	/* NULL: empty, "<>" */
-		const char *from;		/* default: postmaster, else postmaster@hostname */
+		const char *reverse_path; /* NULL: empty, "<>" */
+		const char *from;         /* default: postmaster, else postmaster@hostname */
 	} bounce;
 	struct {
 		enum log_target target;
-		const char *path;		/* for FILE, else NULL */
+		const char *path; /* for FILE, else NULL */
 		bool json;
 	} log;
 	struct {
@@ -270,7 +270,7 @@ struct config {
 	size_t listener_count;
 	struct config_domain *domains;
 	size_t domain_count;
-	struct config_account *accounts;	/* the anonymous ones too */
+	struct config_account *accounts; /* the anonymous ones too */
 	size_t account_count;
 	struct config_route *routes;
 	size_t route_count;

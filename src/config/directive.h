@@ -11,13 +11,14 @@
 #include <stddef.h>
 
 struct config_directive_info {
-	const char *block;	/* "" at the top; "listen", "route", "listen timeout", … */
+	const char *block; /* "" at the top; "listen", "route", "listen timeout", … */
 	const char *name;
-	const char *value;	/* its syntax: "TIME", "off|starttls|implicit", "NAME ADDRESS …", "{ }" */
-	const char *fallback;	/* the default, in words where it is computed; NULL: none */
-	const char *meaning;	/* one line, no full stop */
-	bool repeatable;	/* may stand more than once in its block */
-	bool later;		/* refused as "not in this version"; value and fallback are NULL */
+	const char
+	    *value; /* its syntax: "TIME", "off|starttls|implicit", "NAME ADDRESS …", "{ }" */
+	const char *fallback; /* the default, in words where it is computed; NULL: none */
+	const char *meaning;  /* one line, no full stop */
+	bool repeatable;      /* may stand more than once in its block */
+	bool later;           /* refused as "not in this version"; value and fallback are NULL */
 };
 
 /* Walks the table in its order: start with *position = 0. False at the end. */

@@ -5,11 +5,11 @@
 
 enum { NAME_MAX_LEN = 64 };
 
-void config_lexer_init(struct config_lexer *lexer, struct config_reading *reading,
-		       const struct config_file *file)
+void config_lexer_init(
+    struct config_lexer *lexer, struct config_reading *reading, const struct config_file *file)
 {
 	*lexer = (struct config_lexer){ .reading = reading, .file = file, .line = 1 };
-	if (span_starts_with(file->text, SPAN("\xef\xbb\xbf")))	/* a byte order mark */
+	if (span_starts_with(file->text, SPAN("\xef\xbb\xbf"))) /* a byte order mark */
 		lexer->position = 3;
 }
 
@@ -53,7 +53,7 @@ static bool report_secret(struct config_lexer *lexer)
 {
 	if (lexer->secret)
 		config_error(lexer->reading->report, lexer->secret->place,
-			     "the value of \"%s\" is not well-formed", lexer->secret->text);
+		    "the value of \"%s\" is not well-formed", lexer->secret->text);
 	return lexer->secret;
 }
 
@@ -88,15 +88,15 @@ static void skip_comment(struct config_lexer *lexer)
 static void report_control(struct config_lexer *lexer)
 {
 	config_error(lexer->reading->report, config_lexer_place(lexer),
-		     "the byte 0x%02x does not belong in a configuration",
-		     (unsigned)(unsigned char)peek(lexer));
+	    "the byte 0x%02x does not belong in a configuration",
+	    (unsigned)(unsigned char)peek(lexer));
 }
 
 /* A lone comma between values, or one at the start of a word. */
 static void skip_comma(struct config_lexer *lexer)
 {
 	fail(lexer, config_lexer_place(lexer),
-	     "values are separated by blanks: leave out the comma");
+	    "values are separated by blanks: leave out the comma");
 	step(lexer);
 }
 
@@ -144,14 +144,14 @@ static void report_unset(struct config_lexer *lexer, struct config_place place, 
 {
 	if (!report_secret(lexer))
 		config_error(lexer->reading->report, place,
-			     "the variable %.*s is not set; ${%.*s:-text} would give a default",
-			     SPAN_ARG(name), SPAN_ARG(name));
+		    "the variable %.*s is not set; ${%.*s:-text} would give a default",
+		    SPAN_ARG(name), SPAN_ARG(name));
 }
 
 /* The text for what stands between "${" and "}". As in a shell, ":-" serves for an empty variable
    too. */
 static bool expand(struct config_lexer *lexer, struct config_place place, struct span inside,
-		   struct span *text_out)
+    struct span *text_out)
 {
 	struct span name, fallback = inside;
 	bool named = take_name(&fallback, &name);
@@ -198,6 +198,12 @@ static bool take_variable(struct config_lexer *lexer, struct buf *text)
 
 /* ---- words ---- */
 
+static void skip_word(struct config_lexer *lexer)
+{
+	while (!ends_word(lexer))
+		step(lexer);
+}
+
 static bool take_byte(struct config_lexer *lexer, struct buf *text)
 {
 	if (buf_append_byte(text, peek(lexer))) {
@@ -205,8 +211,7 @@ static bool take_byte(struct config_lexer *lexer, struct buf *text)
 		return true;
 	}
 	fail(lexer, lexer->word.place, "the value is longer than 4096 bytes");
-	while (!ends_word(lexer))
-		step(lexer);
+	skip_word(lexer);
 	return false;
 }
 
@@ -221,7 +226,7 @@ static bool take_escape(struct config_lexer *lexer, struct buf *text)
 	step(lexer);
 	char c = peek(lexer);
 	if (at_end(lexer) || c == '\n')
-		return true;	/* the missing quote is the error to report */
+		return true; /* the missing quote is the error to report */
 	if (c != '"' && c != '\\' && c != '$') {
 		fail(lexer, place, "only \\\" and \\\\ and \\$ are escapes; a backslash is \\\\");
 		step(lexer);
@@ -251,7 +256,7 @@ static bool take_quoted(struct config_lexer *lexer, struct buf *text)
 	step(lexer);
 	if (!ends_word(lexer)) {
 		fail(lexer, config_lexer_place(lexer),
-		     "a blank or ; is missing behind the closing quote");
+		    "a blank or ; is missing behind the closing quote");
 		return false;
 	}
 	return good;
@@ -262,6 +267,11 @@ static void report_comma(struct config_lexer *lexer, const struct buf *text)
 {
 	if (report_secret(lexer))
 		return;
+	if (span_find_span(buf_span(text), SPAN("//")) < text->len) { /* may hold a password */
+		fail(lexer, config_lexer_place(lexer),
+		    "values are separated by blanks, not by a comma");
+		return;
+	}
 	char before[CONFIG_SHOWN_MAX], after[CONFIG_SHOWN_MAX];
 	struct span behind = span_skip(rest(lexer), 1);
 	size_t len = 0;
@@ -269,9 +279,9 @@ static void report_comma(struct config_lexer *lexer, const struct buf *text)
 	       behind.data[len] != ';')
 		len++;
 	config_error(lexer->reading->report, config_lexer_place(lexer),
-		     "values are separated by blanks, not by a comma: write %s%s%s",
-		     config_shown(buf_span(text), before), len ? " " : "",
-		     config_shown(span_head(behind, len), after));
+	    "values are separated by blanks, not by a comma: write %s%s%s",
+	    config_shown(buf_span(text), before), len ? " " : "",
+	    config_shown(span_head(behind, len), after));
 }
 
 /* False when the word ends here for another reason than its end. */
@@ -285,12 +295,12 @@ static bool take_bare_byte(struct config_lexer *lexer, struct buf *text, bool *g
 	}
 	if (c == '#' || c == '"') {
 		fail(lexer, config_lexer_place(lexer),
-		     c == '#' ? "a value with # stands in double quotes; a comment needs a blank before it"
-			      : "a quote opens at the start of a value only");
+		    c == '#' ? "a value with # stands in double quotes; a comment needs a blank "
+			       "before it"
+			     : "a quote opens at the start of a value only");
 		*good = false;
-		if (c == '"')
-			step(lexer);
-		return c == '"';
+		skip_word(lexer);
+		return false;
 	}
 	*good = take_byte(lexer, text) && *good;
 	return true;

@@ -16,17 +16,22 @@ static struct config *make_config(const char *path)
 }
 
 const struct config *config_load(const struct config_source *source, const char *path,
-				 const char *machine_name, struct config_report *report)
+    const char *machine_name, struct config_report *report)
 {
 	struct config_reading reading = {
-		.source = source, .report = report, .arena = config_arena_create(),
+		.source = source,
+		.report = report,
+		.arena = config_arena_create(),
 	};
 	size_t errors = report->error_count;
 	struct config_statement *root = config_syntax_read(&reading, path);
 	const struct config *config = make_config(path);
 	struct config_builder builder = {
-		.config = (struct config *)config, .arena = config->arena, .report = report,
-		.machine_name = machine_name, .syntax_errors = report->error_count > errors,
+		.config = (struct config *)config,
+		.arena = config->arena,
+		.report = report,
+		.machine_name = machine_name,
+		.syntax_errors = report->error_count > errors,
 	};
 	if (!reading.stopped)
 		config_build(&builder, root);

@@ -54,8 +54,8 @@ bool config_pattern_matches(const struct config_pattern *pattern, struct span ad
 	       config_pattern_matches_domain(pattern, domain);
 }
 
-static bool any_pattern_matches(const struct config_pattern *patterns, size_t count,
-				struct span address)
+static bool any_pattern_matches(
+    const struct config_pattern *patterns, size_t count, struct span address)
 {
 	for (size_t i = 0; i < count; i++)
 		if (config_pattern_matches(&patterns[i], address))
@@ -80,8 +80,8 @@ static int address_bytes(const struct sockaddr_storage *address, const unsigned 
 	return mapped ? AF_INET : AF_INET6;
 }
 
-bool config_network_contains(const struct config_network *network,
-			     const struct sockaddr_storage *address)
+bool config_network_contains(
+    const struct config_network *network, const struct sockaddr_storage *address)
 {
 	const unsigned char *bytes;
 	if (address_bytes(address, &bytes) != network->family)
@@ -92,8 +92,8 @@ bool config_network_contains(const struct config_network *network,
 	return !left || ((bytes[whole] ^ network->bytes[whole]) >> (8 - left)) == 0;
 }
 
-bool config_networks_contain(const struct config_network *networks, size_t count,
-			     const struct sockaddr_storage *address)
+bool config_networks_contain(
+    const struct config_network *networks, size_t count, const struct sockaddr_storage *address)
 {
 	for (size_t i = 0; i < count; i++)
 		if (config_network_contains(&networks[i], address))
@@ -115,16 +115,13 @@ static bool match_holds(const struct config_match *match, const struct config_qu
 {
 	switch (match->key) {
 	case CONFIG_MATCH_KEY_SENDER:
-		return any_pattern_matches(match->patterns, match->pattern_count,
-					   question->sender);
+		return any_pattern_matches(match->patterns, match->pattern_count, question->sender);
 	case CONFIG_MATCH_KEY_LOGIN:
-		return question->login.len && any_pattern_matches(match->patterns,
-								  match->pattern_count,
-								  question->login);
+		return question->login.len &&
+		       any_pattern_matches(match->patterns, match->pattern_count, question->login);
 	case CONFIG_MATCH_KEY_CLIENT:
 		return question->client && config_networks_contain(match->networks,
-								   match->network_count,
-								   question->client);
+					       match->network_count, question->client);
 	case CONFIG_MATCH_KEY_LISTENER:
 		return listener_matches(match, question->listener);
 	}
@@ -132,8 +129,8 @@ static bool match_holds(const struct config_match *match, const struct config_qu
 }
 
 /* The first match that does not hold, or NULL. */
-static const struct config_match *failing_match(const struct config_route *route,
-						const struct config_question *question)
+static const struct config_match *failing_match(
+    const struct config_route *route, const struct config_question *question)
 {
 	for (size_t i = 0; i < route->match_count; i++)
 		if (!match_holds(&route->matches[i], question))
@@ -170,8 +167,8 @@ static void append_quoted(struct buf *why, struct span text)
 }
 
 /* "the sender <a@b> does not fit", to be followed by what the route asks for. */
-static void explain_asked(struct buf *why, enum config_match_key key,
-			  const struct config_question *question)
+static void explain_asked(
+    struct buf *why, enum config_match_key key, const struct config_question *question)
 {
 	switch (key) {
 	case CONFIG_MATCH_KEY_SENDER:
@@ -188,15 +185,15 @@ static void explain_asked(struct buf *why, enum config_match_key key,
 		break;
 	case CONFIG_MATCH_KEY_LISTENER:
 		buf_append_string(why, "the listener ");
-		escape_append(why, span_from_string(question->listener ? question->listener :
-						    "(none)"));
+		escape_append(
+		    why, span_from_string(question->listener ? question->listener : "(none)"));
 		break;
 	}
 	buf_append_string(why, " does not fit");
 }
 
-static void explain_match(struct buf *why, const struct config_match *match,
-			  const struct config_question *question)
+static void explain_match(
+    struct buf *why, const struct config_match *match, const struct config_question *question)
 {
 	char origin[CONFIG_ORIGIN_TEXT_MAX];
 	explain_asked(why, match->key, question);
@@ -209,8 +206,8 @@ static void explain_match(struct buf *why, const struct config_match *match,
 	buf_printf(why, " (%s)\n", config_origin_format(match->origin, origin));
 }
 
-static bool route_fits(const struct config_route *route, const struct config_question *question,
-		       struct buf *why)
+static bool route_fits(
+    const struct config_route *route, const struct config_question *question, struct buf *why)
 {
 	if (why)
 		explain_route(why, route);
@@ -230,8 +227,8 @@ static bool route_fits(const struct config_route *route, const struct config_que
 	return !failing;
 }
 
-size_t config_route_find(const struct config *config, const struct config_question *question,
-			 struct buf *why)
+size_t config_route_find(
+    const struct config *config, const struct config_question *question, struct buf *why)
 {
 	for (size_t i = 0; i < config->route_count; i++)
 		if (route_fits(&config->routes[i], question, why))

@@ -23,17 +23,17 @@
 #define CONFIG_NO_ROUTE ((size_t)-1)
 
 struct config_question {
-	struct span sender;		/* empty: the null reverse-path */
+	struct span sender; /* empty: the null reverse-path */
 	struct span recipient;
-	struct span login;		/* empty: not authenticated; fits no login pattern */
-	const struct sockaddr_storage *client;	/* NULL: none (local submission); fits no network */
-	const char *listener;		/* label; NULL: none; fits no listener */
+	struct span login;                     /* empty: not authenticated; fits no login pattern */
+	const struct sockaddr_storage *client; /* NULL: none (local submission); fits no network */
+	const char *listener;                  /* label; NULL: none; fits no listener */
 };
 
 /* Index of the first route that fits, or CONFIG_NO_ROUTE. why may be NULL; otherwise it receives a
    line for each route tried, up to and with the one that fits ("frank route test" prints them). */
-size_t config_route_find(const struct config *config, const struct config_question *question,
-			 struct buf *why);
+size_t config_route_find(
+    const struct config *config, const struct config_question *question, struct buf *why);
 
 /* The domain block for a domain name (without "@"), the first that fits, or NULL. */
 const struct config_domain *config_domain_find(const struct config *config, struct span domain);
@@ -41,10 +41,10 @@ const struct config_domain *config_domain_find(const struct config *config, stru
 bool config_pattern_matches(const struct config_pattern *pattern, struct span address);
 bool config_pattern_matches_domain(const struct config_pattern *pattern, struct span domain);
 /* A v4-mapped IPv6 address is looked up as IPv4. */
-bool config_network_contains(const struct config_network *network,
-			     const struct sockaddr_storage *address);
-bool config_networks_contain(const struct config_network *networks, size_t count,
-			     const struct sockaddr_storage *address);
+bool config_network_contains(
+    const struct config_network *network, const struct sockaddr_storage *address);
+bool config_networks_contain(
+    const struct config_network *networks, size_t count, const struct sockaddr_storage *address);
 
 /* Splits at the last "@". False when there is none; then *local_out is all of it. */
 bool config_address_split(struct span address, struct span *local_out, struct span *domain_out);

@@ -78,8 +78,9 @@ static bool is_local(struct span local)
 	for (size_t i = 0; i < local.len; i++) {
 		char c = local.data[i];
 		bool dot_fits = i > 0 && i + 1 < local.len && local.data[i - 1] != '.';
-		if (c == '.' ? !dot_fits : !byte_is_alpha(c) && !byte_is_digit(c) &&
-		    (c == '\0' || !strchr("!#$%&'*+-/=?^_`{|}~", c)))
+		if (c == '.' ? !dot_fits
+			     : !byte_is_alpha(c) && !byte_is_digit(c) &&
+				   (c == '\0' || !strchr("!#$%&'*+-/=?^_`{|}~", c)))
 			return false;
 	}
 	return true;
@@ -91,8 +92,8 @@ bool config_mail_check(const char *text, struct fault *fault_out)
 	if (!config_address_split(all, &local, &domain))
 		return fail(all, "is not a complete address: write name@domain", fault_out);
 	if (!is_local(local))
-		return fail(all, "has no local part that can stand before @ without quotes",
-			    fault_out);
+		return fail(
+		    all, "has no local part that can stand before @ without quotes", fault_out);
 	return config_domain_check(domain, fault_out);
 }
 
@@ -119,8 +120,8 @@ static bool parse_address(struct span all, struct config_pattern *pattern, struc
 	config_address_split(all, &local, &domain);
 	if (!span_equal(local, SPAN("*"))) {
 		if (span_find(local, '*') < local.len || !is_local(local))
-			return fail(all, "is not a pattern: before @ stands * or one name",
-				    fault_out);
+			return fail(
+			    all, "is not a pattern: before @ stands * or one name", fault_out);
 		pattern->local = local;
 	}
 	return parse_domain(domain, pattern, fault_out);
@@ -131,14 +132,14 @@ static bool parse_login(struct span all, struct config_pattern *pattern, struct 
 {
 	if (!all.len || all.len > LOGIN_MAX || span_find(all, '*') < all.len)
 		return fail(all, "is not a pattern of logins: *, *@domain, *.domain or one name",
-			    fault_out);
+		    fault_out);
 	pattern->local = all;
 	pattern->domain = SPAN("");
 	return true;
 }
 
-static bool parse_bare(struct span all, enum config_pattern_use use,
-		       struct config_pattern *pattern, struct fault *fault_out)
+static bool parse_bare(struct span all, enum config_pattern_use use, struct config_pattern *pattern,
+    struct fault *fault_out)
 {
 	if (span_starts_with(all, SPAN("*.")) || use == CONFIG_PATTERN_USE_DOMAIN)
 		return parse_domain(all, pattern, fault_out);
@@ -146,18 +147,20 @@ static bool parse_bare(struct span all, enum config_pattern_use use,
 		return parse_login(all, pattern, fault_out);
 	char shown[CONFIG_SHOWN_MAX];
 	config_shown(all, shown);
-	fault_set(fault_out, FAULT_LOCAL, "\"%s\" is not a pattern of addresses: write *@%s for a "
-		  "domain, *.%s for those below it, or user@%s", shown, shown, shown, shown);
+	fault_set(fault_out, FAULT_LOCAL,
+	    "\"%s\" is not a pattern of addresses: write *@%s for a "
+	    "domain, *.%s for those below it, or user@%s",
+	    shown, shown, shown, shown);
 	return false;
 }
 
 static bool parse_pattern(struct span all, enum config_pattern_use use,
-			  struct config_pattern *pattern, struct fault *fault_out)
+    struct config_pattern *pattern, struct fault *fault_out)
 {
 	bool has_at = span_find(all, '@') < all.len;
 	if (use == CONFIG_PATTERN_USE_DOMAIN && (has_at || span_equal(all, SPAN("*"))))
-		return fail(all, "does not name a domain: write example.org or *.example.org",
-			    fault_out);
+		return fail(
+		    all, "does not name a domain: write example.org or *.example.org", fault_out);
 	if (span_equal(all, SPAN("*"))) {
 		pattern->any = true;
 		return true;
@@ -166,14 +169,15 @@ static bool parse_pattern(struct span all, enum config_pattern_use use,
 		pattern->null_path = true;
 		return true;
 	}
-	return has_at ? parse_address(all, pattern, fault_out) :
-		parse_bare(all, use, pattern, fault_out);
+	return has_at ? parse_address(all, pattern, fault_out)
+		      : parse_bare(all, use, pattern, fault_out);
 }
 
 bool config_pattern_parse(struct config_arena *arena, const char *text, enum config_pattern_use use,
-			  struct config_pattern *out, struct fault *fault_out)
+    struct config_pattern *out, struct fault *fault_out)
 {
-	struct config_pattern pattern = { .text = config_arena_copy(arena, span_from_string(text)) };
+	struct config_pattern pattern = { .text =
+					      config_arena_copy(arena, span_from_string(text)) };
 	if (!parse_pattern(span_from_string(pattern.text), use, &pattern, fault_out))
 		return false;
 	*out = pattern;

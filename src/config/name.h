@@ -15,12 +15,12 @@ bool config_mail_check(const char *text, struct fault *fault_out);
 
 enum config_pattern_use {
 	CONFIG_PATTERN_USE_RECIPIENT,
-	CONFIG_PATTERN_USE_SENDER,	/* "<>" too */
-	CONFIG_PATTERN_USE_LOGIN,	/* bare names too */
-	CONFIG_PATTERN_USE_DOMAIN,	/* "example.org" or "*.example.org" */
+	CONFIG_PATTERN_USE_SENDER, /* "<>" too */
+	CONFIG_PATTERN_USE_LOGIN,  /* bare names too */
+	CONFIG_PATTERN_USE_DOMAIN, /* "example.org" or "*.example.org" */
 };
 
 bool config_pattern_parse(struct config_arena *arena, const char *text, enum config_pattern_use use,
-			  struct config_pattern *out, struct fault *fault_out);
+    struct config_pattern *out, struct fault *fault_out);
 
 #endif

@@ -3,8 +3,8 @@
 #define FRANK_CONFIG_NEAR_H
 
 /*
- * Which known name a mistyped one may have meant: by the number of letters to insert, remove, change
- * or swap. Or the known name begins with what was typed ("cert").
+ * Which known name a mistyped one may have meant: by the number of letters to insert, remove,
+ * change or swap. Or the known name begins with what was typed ("cert").
  */
 
 #include "base/span.h"

@@ -37,8 +37,8 @@ static int parse_bytes(struct span text, unsigned char bytes[16])
 	return inet_pton(AF_INET6, copy, bytes) == 1 ? AF_INET6 : 0;
 }
 
-static socklen_t fill_socket(int family, const unsigned char bytes[16], uint16_t port,
-			     struct sockaddr_storage *out)
+static socklen_t fill_socket(
+    int family, const unsigned char bytes[16], uint16_t port, struct sockaddr_storage *out)
 {
 	memset(out, 0, sizeof(*out));
 	if (family == AF_INET) {
@@ -94,8 +94,8 @@ static bool split_port(struct span text, struct span *host_out, uint16_t *port_o
 	return true;
 }
 
-static struct config_address make_address(const char *text, bool any, int family,
-					  const unsigned char bytes[16], uint16_t port)
+static struct config_address make_address(
+    const char *text, bool any, int family, const unsigned char bytes[16], uint16_t port)
 {
 	struct config_address address = { .text = text, .any = any, .port = port };
 	address.socket_len = fill_socket(family, bytes, port, &address.socket);
@@ -105,23 +105,25 @@ static struct config_address make_address(const char *text, bool any, int family
 static bool fail_socket(const char *text, const char *why, struct fault *fault_out)
 {
 	char shown[CONFIG_SHOWN_MAX];
-	fault_set(fault_out, FAULT_LOCAL, "\"%s\" %s",
-		  config_shown(span_from_string(text), shown), why);
+	fault_set(
+	    fault_out, FAULT_LOCAL, "\"%s\" %s", config_shown(span_from_string(text), shown), why);
 	return false;
 }
 
-bool config_socket_parse(struct config_arena *arena, const char *text,
-			 struct config_address out[2], size_t *count_out, struct fault *fault_out)
+bool config_socket_parse(struct config_arena *arena, const char *text, struct config_address out[2],
+    size_t *count_out, struct fault *fault_out)
 {
 	struct span all = span_from_string(text), host;
 	unsigned char bytes[16];
 	uint16_t port;
 	if (parse_bytes(without_brackets(all), bytes) || span_equal(all, SPAN("*")))
-		return fail_socket(text, "has no port: write for example *:587 or [::1]:587",
-				   fault_out);
+		return fail_socket(
+		    text, "has no port: write for example *:587 or [::1]:587", fault_out);
 	if (!split_port(all, &host, &port))
-		return fail_socket(text, "does not end in a port, a number up to 65535: "
-				   "write for example *:587 or 127.0.0.1:2525", fault_out);
+		return fail_socket(text,
+		    "does not end in a port, a number up to 65535: "
+		    "write for example *:587 or 127.0.0.1:2525",
+		    fault_out);
 	const char *copy = config_arena_copy(arena, all);
 	if (span_equal(host, SPAN("*"))) {
 		memset(bytes, 0, sizeof(bytes));
@@ -132,11 +134,15 @@ bool config_socket_parse(struct config_arena *arena, const char *text,
 	}
 	int family = parse_bytes(without_brackets(host), bytes);
 	if (!family)
-		return fail_socket(text, "is neither * nor an IP address with a port: names are not "
-				   "taken here; write for example 127.0.0.1:2525", fault_out);
+		return fail_socket(text,
+		    "is neither * nor an IP address with a port: names are not "
+		    "taken here; write for example 127.0.0.1:2525",
+		    fault_out);
 	if ((family == AF_INET6) != (host.data[0] == '['))
-		return fail_socket(text, "needs brackets around an IPv6 address, and only there: "
-				   "[::1]:25", fault_out);
+		return fail_socket(text,
+		    "needs brackets around an IPv6 address, and only there: "
+		    "[::1]:25",
+		    fault_out);
 	out[0] = make_address(copy, false, family, bytes, port);
 	*count_out = 1;
 	return true;
@@ -160,7 +166,8 @@ static bool clear_host_bits(struct config_network *network)
 
 static void unmap(struct config_network *network)
 {
-	if (network->family != AF_INET6 || network->prefix_len < 96 || !is_v4_mapped(network->bytes))
+	if (network->family != AF_INET6 || network->prefix_len < 96 ||
+	    !is_v4_mapped(network->bytes))
 		return;
 	memmove(network->bytes, network->bytes + 12, 4);
 	memset(network->bytes + 4, 0, 12);
@@ -168,18 +175,19 @@ static void unmap(struct config_network *network)
 	network->prefix_len -= 96;
 }
 
-static void fail_host_bits(const char *shown, const struct config_network *network,
-			   struct fault *fault_out)
+static void fail_host_bits(
+    const char *shown, const struct config_network *network, struct fault *fault_out)
 {
 	char text[INET6_ADDRSTRLEN];
 	inet_ntop(network->family, network->bytes, text, sizeof(text));
 	fault_set(fault_out, FAULT_LOCAL,
-		  "\"%s\" has bits behind its prefix: write %s/%u for the network, or leave out "
-		  "the prefix for the one address", shown, text, network->prefix_len);
+	    "\"%s\" has bits behind its prefix: write %s/%u for the network, or leave out "
+	    "the prefix for the one address",
+	    shown, text, network->prefix_len);
 }
 
-bool config_network_parse(struct config_arena *arena, const char *text,
-			  struct config_network *out, struct fault *fault_out)
+bool config_network_parse(struct config_arena *arena, const char *text, struct config_network *out,
+    struct fault *fault_out)
 {
 	char shown[CONFIG_SHOWN_MAX];
 	struct span all = span_from_string(text);
@@ -188,14 +196,16 @@ bool config_network_parse(struct config_arena *arena, const char *text,
 	struct config_network network = { 0 };
 	network.family = parse_bytes(without_brackets(span_head(all, slash)), network.bytes);
 	if (!network.family) {
-		fault_set(fault_out, FAULT_LOCAL, "\"%s\" is not a network: write for example "
-			  "192.168.7.0/24, fd00::/8 or 10.1.2.3", shown);
+		fault_set(fault_out, FAULT_LOCAL,
+		    "\"%s\" is not a network: write for example "
+		    "192.168.7.0/24, fd00::/8 or 10.1.2.3",
+		    shown);
 		return false;
 	}
 	uint64_t bits = network.family == AF_INET ? 32 : 128, len = bits;
 	if (slash < all.len && (!span_to_u64(span_skip(all, slash + 1), &len) || len > bits)) {
 		fault_set(fault_out, FAULT_LOCAL, "\"%s\" needs a number up to %u behind its slash",
-			  shown, (unsigned)bits);
+		    shown, (unsigned)bits);
 		return false;
 	}
 	network.prefix_len = (unsigned)len;

@@ -32,7 +32,8 @@ const char *config_shown(struct span text, char out[CONFIG_SHOWN_MAX])
 
 bool config_name_is_secret(struct span name)
 {
-	if (span_ends_with_nocase(name, SPAN("-file")) || span_ends_with_nocase(name, SPAN("-command")))
+	if (span_ends_with_nocase(name, SPAN("-file")) ||
+	    span_ends_with_nocase(name, SPAN("-command")))
 		return false;
 	for (size_t i = 0; i < name.len; i++) {
 		struct span rest = span_skip(name, i);
@@ -60,7 +61,8 @@ static void put_stars(char *line, size_t from, size_t to)
 			line[i] = '*';
 }
 
-/* Stars from "//" to the last "@" of the word that begins at from: a login and password in a URL. */
+/* Stars from "//" to the last "@" of the word that begins at from: a login and password in a URL.
+ */
 static void hide_url(char *line, size_t from, size_t to)
 {
 	struct span word = span_of(line + from, to - from);
@@ -149,7 +151,7 @@ static char *make_excerpt(const struct config_place *place)
 }
 
 static void add(struct config_report *report, bool warning, const struct config_place *place,
-		const char *format, va_list arguments)
+    const char *format, va_list arguments)
 {
 	if (warning)
 		report->warning_count++;
@@ -177,8 +179,8 @@ void config_error(struct config_report *report, struct config_place place, const
 	va_end(arguments);
 }
 
-void config_warning(struct config_report *report, struct config_place place,
-		    const char *format, ...)
+void config_warning(
+    struct config_report *report, struct config_place place, const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
@@ -195,6 +197,8 @@ static int compare(const void *left, const void *right)
 		return a->line < b->line ? -1 : 1;
 	if (a->column != b->column)
 		return a->column < b->column ? -1 : 1;
+	if (a->warning != b->warning)
+		return a->warning ? 1 : -1;
 	return strcmp(a->text, b->text);
 }
 
@@ -209,7 +213,7 @@ static bool format_problem(const struct config_problem *problem, struct buf *out
 	if (!problem->line)
 		return buf_printf(out, "%s: %s: %s\n", problem->file, kind, problem->text);
 	return buf_printf(out, "%s:%u:%u: %s: %s\n%s\n", problem->file, problem->line,
-			  problem->column, kind, problem->text, problem->excerpt);
+	    problem->column, kind, problem->text, problem->excerpt);
 }
 
 bool config_report_format(const struct config_report *report, struct buf *out)

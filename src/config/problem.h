@@ -3,8 +3,8 @@
 #define FRANK_CONFIG_PROBLEM_H
 
 /*
- * How the parts of the parser report. A problem has a place; the line there is shown with a caret. A
- * line that sets a password is shown with stars in its place, whatever the problem was about.
+ * How the parts of the parser report. A problem has a place; the line there is shown with a caret.
+ * A line that sets a password is shown with stars in its place, whatever the problem was about.
  */
 
 #include "config/load.h"
@@ -14,19 +14,19 @@
 struct config_file {
 	const char *path;
 	struct span text;
-	unsigned number;		/* in order of reading */
+	unsigned number; /* in order of reading */
 };
 
 struct config_place {
 	const struct config_file *file;
-	unsigned line, column;		/* from 1; line 0: about the whole file */
-	size_t line_start;		/* offset of the line's first byte */
+	unsigned line, column; /* from 1; line 0: about the whole file */
+	size_t line_start;     /* offset of the line's first byte */
 };
 
 void config_error(struct config_report *report, struct config_place place, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-void config_warning(struct config_report *report, struct config_place place,
-		    const char *format, ...) __attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
+void config_warning(struct config_report *report, struct config_place place, const char *format,
+    ...) __attribute__((format(printf, 3, 4)));
 
 /* Sorts what was reported by file, line and column. */
 void config_report_sort(struct config_report *report);

@@ -11,30 +11,31 @@
 #include <stdio.h>
 #include <string.h>
 
-static void report(struct config_builder *b, const struct config_word *word,
-		   const struct fault *fault)
+static void report(
+    struct config_builder *b, const struct config_word *word, const struct fault *fault)
 {
 	config_error(b->report, word->place, "%s", fault->text);
 }
 
 /* Room for one more element of an array that belongs to the configuration. */
-#define ADD(b, array, count, ...)                                                              \
-	do {                                                                                   \
-		(array) = config_arena_grow((b)->arena, (array), (count), sizeof(*(array)));   \
-		(array)[(count)++] = (__VA_ARGS__);                                            \
+#define ADD(b, array, count, ...)                                                                  \
+	do {                                                                                       \
+		(array) = config_arena_grow((b)->arena, (array), (count), sizeof(*(array)));       \
+		(array)[(count)++] = (__VA_ARGS__);                                                \
 	} while (0)
 
 /* ---- listen: address, relay-from ---- */
 
 void config_read_address(struct config_builder *b, const struct config_directive *d,
-			 const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	struct config_listener *listener = object;
 	for (size_t i = 0; i < statement->word_count; i++) {
 		struct config_address parsed[2];
 		size_t count;
 		struct fault fault = { 0 };
-		if (!config_socket_parse(b->arena, statement->words[i].text, parsed, &count, &fault)) {
+		if (!config_socket_parse(
+			b->arena, statement->words[i].text, parsed, &count, &fault)) {
 			report(b, &statement->words[i], &fault);
 			continue;
 		}
@@ -46,7 +47,7 @@ void config_read_address(struct config_builder *b, const struct config_directive
 }
 
 bool config_print_address(const struct config_directive *d, const void *object, size_t n,
-			  struct buf *out, struct config_origin *origin_out)
+    struct buf *out, struct config_origin *origin_out)
 {
 	const struct config_listener *listener = object;
 	for (size_t i = 0; i < listener->address_count; i++) {
@@ -60,8 +61,8 @@ bool config_print_address(const struct config_directive *d, const void *object, 
 	return false;
 }
 
-static bool read_network(struct config_builder *b, const struct config_word *word,
-			 struct config_network *out)
+static bool read_network(
+    struct config_builder *b, const struct config_word *word, struct config_network *out)
 {
 	struct fault fault = { 0 };
 	if (config_network_parse(b->arena, word->text, out, &fault))
@@ -71,23 +72,27 @@ static bool read_network(struct config_builder *b, const struct config_word *wor
 }
 
 /* A listener that relays for everybody is an open relay: never by a slip of the pen. */
-static bool may_relay(struct config_builder *b, const struct config_word *word,
-		      const struct config_network *network)
+static bool may_relay(
+    struct config_builder *b, const struct config_word *word, const struct config_network *network)
 {
 	unsigned wide = network->family == AF_INET ? 8 : 16;
 	if (!network->prefix_len) {
-		config_error(b->report, word->place, "%s is everybody: this would be an open relay; "
-			     "name the networks that may relay", network->text);
+		config_error(b->report, word->place,
+		    "%s is everybody: this would be an open relay; "
+		    "name the networks that may relay",
+		    network->text);
 		return false;
 	}
 	if (network->prefix_len < wide)
-		config_warning(b->report, word->place, "everybody in %s may relay without signing "
-			       "in: is it meant to be so wide?", network->text);
+		config_warning(b->report, word->place,
+		    "everybody in %s may relay without signing "
+		    "in: is it meant to be so wide?",
+		    network->text);
 	return true;
 }
 
 void config_read_relay_from(struct config_builder *b, const struct config_directive *d,
-			    const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	struct config_listener *listener = object;
 	for (size_t i = 0; i < statement->word_count; i++) {
@@ -99,7 +104,7 @@ void config_read_relay_from(struct config_builder *b, const struct config_direct
 }
 
 bool config_print_relay_from(const struct config_directive *d, const void *object, size_t n,
-			     struct buf *out, struct config_origin *origin_out)
+    struct buf *out, struct config_origin *origin_out)
 {
 	const struct config_listener *listener = object;
 	return n < listener->relay_from_count && config_quote(out, listener->relay_from[n].text);
@@ -108,11 +113,12 @@ bool config_print_relay_from(const struct config_directive *d, const void *objec
 /* ---- domain: recipients, alias, deliver ---- */
 
 /* "file PATH" from word number at on; NULL after an error. */
-static const char *read_file_path(struct config_builder *b,
-				  const struct config_statement *statement, size_t at)
+static const char *read_file_path(
+    struct config_builder *b, const struct config_statement *statement, size_t at)
 {
 	if (at >= statement->word_count) {
-		config_error(b->report, statement->words[at - 1].end, "a path is missing behind file");
+		config_error(
+		    b->report, statement->words[at - 1].end, "a path is missing behind file");
 		return NULL;
 	}
 	const struct config_word *word = &statement->words[at];
@@ -124,7 +130,7 @@ static const char *read_file_path(struct config_builder *b,
 }
 
 void config_read_recipients(struct config_builder *b, const struct config_directive *d,
-			    const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	struct config_domain *domain = object;
 	const char *kind = statement->words[0].text;
@@ -141,13 +147,13 @@ void config_read_recipients(struct config_builder *b, const struct config_direct
 	} else {
 		char shown[CONFIG_SHOWN_MAX];
 		config_error(b->report, statement->words[0].place,
-			     "\"%s\" is none of any, users, file PATH",
-			     config_shown(span_from_string(kind), shown));
+		    "\"%s\" is none of any, users, file PATH",
+		    config_shown(span_from_string(kind), shown));
 	}
 }
 
 bool config_print_recipients(const struct config_directive *d, const void *object, size_t n,
-			     struct buf *out, struct config_origin *origin_out)
+    struct buf *out, struct config_origin *origin_out)
 {
 	const struct config_domain *domain = object;
 	if (n)
@@ -158,21 +164,23 @@ bool config_print_recipients(const struct config_directive *d, const void *objec
 	case CONFIG_RECIPIENTS_ANY:
 		return buf_append_string(out, "any");
 	case CONFIG_RECIPIENTS_FILE:
-		return buf_append_string(out, "file ") && config_quote(out, domain->recipients_file);
+		return buf_append_string(out, "file ") &&
+		       config_quote(out, domain->recipients_file);
 	}
 	return false;
 }
 
 /* The name of an alias: what may stand before "@", and no other alias of the domain. */
-static bool check_alias(struct config_builder *b, const struct config_domain *domain,
-			const struct config_word *word)
+static bool check_alias(
+    struct config_builder *b, const struct config_domain *domain, const struct config_word *word)
 {
 	char origin[CONFIG_ORIGIN_TEXT_MAX];
 	struct fault fault = { 0 };
 	const char *address = config_arena_format(b->arena, "%s@a", word->text);
 	if (strchr(word->text, '@') || !config_mail_check(address, &fault)) {
-		config_error(b->report, word->place, "an alias begins with a local part, the name "
-			     "before @: alias info anna@example.org;");
+		config_error(b->report, word->place,
+		    "an alias begins with a local part, the name "
+		    "before @: alias info anna@example.org;");
 		return false;
 	}
 	for (size_t i = 0; i < domain->alias_count; i++) {
@@ -180,14 +188,14 @@ static bool check_alias(struct config_builder *b, const struct config_domain *do
 		if (!span_equal_nocase(span_from_string(other->name), span_from_string(word->text)))
 			continue;
 		config_error(b->report, word->place, "the alias \"%s\" is there already, at %s",
-			     other->name, config_origin_format(other->origin, origin));
+		    other->name, config_origin_format(other->origin, origin));
 		return false;
 	}
 	return true;
 }
 
 void config_read_alias(struct config_builder *b, const struct config_directive *d,
-		       const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	struct config_domain *domain = object;
 	if (!config_expect_values(b, d, statement, 2, SIZE_MAX) ||
@@ -201,7 +209,8 @@ void config_read_alias(struct config_builder *b, const struct config_directive *
 		const struct config_word *word = &statement->words[i];
 		struct fault fault = { 0 };
 		if (config_mail_check(word->text, &fault))
-			ADD(b, alias.addresses, alias.address_count, config_arena_copy(b->arena, span_from_string(word->text)));
+			ADD(b, alias.addresses, alias.address_count,
+			    config_arena_copy(b->arena, span_from_string(word->text)));
 		else
 			report(b, word, &fault);
 	}
@@ -209,7 +218,7 @@ void config_read_alias(struct config_builder *b, const struct config_directive *
 }
 
 bool config_print_alias(const struct config_directive *d, const void *object, size_t n,
-			struct buf *out, struct config_origin *origin_out)
+    struct buf *out, struct config_origin *origin_out)
 {
 	const struct config_domain *domain = object;
 	if (n >= domain->alias_count)
@@ -222,8 +231,8 @@ bool config_print_alias(const struct config_directive *d, const void *object, si
 	return done;
 }
 
-static bool read_via(struct config_builder *b, const struct config_word *word,
-		     struct config_via *out)
+static bool read_via(
+    struct config_builder *b, const struct config_word *word, struct config_via *out)
 {
 	struct fault fault = { 0 };
 	if (!config_via_parse(b->arena, word->place.file->path, word->text, out, &fault)) {
@@ -249,21 +258,24 @@ static bool print_via(struct buf *out, const struct config_via *via)
 }
 
 void config_read_deliver(struct config_builder *b, const struct config_directive *d,
-			 const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	struct config_domain *domain = object;
 	struct config_via via;
-	if (!config_expect_values(b, d, statement, 1, 1) || !read_via(b, &statement->words[0], &via))
+	if (!config_expect_values(b, d, statement, 1, 1) ||
+	    !read_via(b, &statement->words[0], &via))
 		return;
 	if (via.scheme < CONFIG_SCHEME_LMTP)
-		config_error(b->report, statement->words[0].place, "deliver goes to maildir:PATH, "
-			     "lmtp://HOST or discard; to pass mail on to \"%s\", use a route", via.text);
+		config_error(b->report, statement->words[0].place,
+		    "deliver goes to maildir:PATH, "
+		    "lmtp://HOST or discard; to pass mail on to \"%s\", use a route",
+		    via.text);
 	else
 		domain->deliver = via;
 }
 
 bool config_print_deliver(const struct config_directive *d, const void *object, size_t n,
-			  struct buf *out, struct config_origin *origin_out)
+    struct buf *out, struct config_origin *origin_out)
 {
 	const struct config_domain *domain = object;
 	return n == 0 && domain->deliver.text && print_via(out, &domain->deliver);
@@ -278,8 +290,8 @@ static const char *const match_keys[] = {
 	[CONFIG_MATCH_KEY_LISTENER] = "listener",
 };
 
-static bool find_match_key(struct config_builder *b, const struct config_word *word,
-			   enum config_match_key *key_out)
+static bool find_match_key(
+    struct config_builder *b, const struct config_word *word, enum config_match_key *key_out)
 {
 	char shown[CONFIG_SHOWN_MAX];
 	for (size_t i = 0; i < ARRAY_LEN(match_keys); i++) {
@@ -289,19 +301,21 @@ static bool find_match_key(struct config_builder *b, const struct config_word *w
 		return true;
 	}
 	config_error(b->report, word->place, "\"%s\" is none of sender, login, client, listener%s",
-		     config_shown(span_from_string(word->text), shown),
-		     strcmp(word->text, "recipient") ? "" : "; the pattern of the recipient stands "
-		     "before the {");
+	    config_shown(span_from_string(word->text), shown),
+	    strcmp(word->text, "recipient") ? ""
+					    : "; the pattern of the recipient stands "
+					      "before the {");
 	return false;
 }
 
-static void read_match_pattern(struct config_builder *b, const struct config_word *word,
-			       struct config_match *match)
+static void read_match_pattern(
+    struct config_builder *b, const struct config_word *word, struct config_match *match)
 {
 	struct config_pattern pattern;
 	struct fault fault = { 0 };
-	enum config_pattern_use use = match->key == CONFIG_MATCH_KEY_SENDER ?
-		CONFIG_PATTERN_USE_SENDER : CONFIG_PATTERN_USE_LOGIN;
+	enum config_pattern_use use = match->key == CONFIG_MATCH_KEY_SENDER
+					  ? CONFIG_PATTERN_USE_SENDER
+					  : CONFIG_PATTERN_USE_LOGIN;
 	if (config_pattern_parse(b->arena, word->text, use, &pattern, &fault))
 		ADD(b, match->patterns, match->pattern_count, pattern);
 	else
@@ -309,7 +323,7 @@ static void read_match_pattern(struct config_builder *b, const struct config_wor
 }
 
 static void read_match_value(struct config_builder *b, const struct config_word *word,
-			     struct config_route *route, struct config_match *match)
+    struct config_route *route, struct config_match *match)
 {
 	struct config_network network;
 	switch (match->key) {
@@ -322,14 +336,16 @@ static void read_match_value(struct config_builder *b, const struct config_word 
 			ADD(b, match->networks, match->network_count, network);
 		break;
 	case CONFIG_MATCH_KEY_LISTENER:
-		ADD(b, match->listeners, match->listener_count, config_arena_copy(b->arena, span_from_string(word->text)));
-		ADD(b, b->listener_references.items, b->listener_references.count, (struct config_reference){ word, route });
+		ADD(b, match->listeners, match->listener_count,
+		    config_arena_copy(b->arena, span_from_string(word->text)));
+		ADD(b, b->listener_references.items, b->listener_references.count,
+		    (struct config_reference){ word, route });
 		break;
 	}
 }
 
 void config_read_match(struct config_builder *b, const struct config_directive *d,
-		       const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	struct config_route *route = object;
 	struct config_match match = { .origin = config_origin_of(b, statement->name.place) };
@@ -342,7 +358,7 @@ void config_read_match(struct config_builder *b, const struct config_directive *
 }
 
 bool config_print_match(const struct config_directive *d, const void *object, size_t n,
-			struct buf *out, struct config_origin *origin_out)
+    struct buf *out, struct config_origin *origin_out)
 {
 	const struct config_route *route = object;
 	if (n >= route->match_count)
@@ -351,9 +367,11 @@ bool config_print_match(const struct config_directive *d, const void *object, si
 	*origin_out = match->origin;
 	bool done = buf_append_string(out, match_keys[match->key]);
 	for (size_t i = 0; i < match->pattern_count; i++)
-		done = done && buf_append_byte(out, ' ') && config_quote(out, match->patterns[i].text);
+		done =
+		    done && buf_append_byte(out, ' ') && config_quote(out, match->patterns[i].text);
 	for (size_t i = 0; i < match->network_count; i++)
-		done = done && buf_append_byte(out, ' ') && config_quote(out, match->networks[i].text);
+		done =
+		    done && buf_append_byte(out, ' ') && config_quote(out, match->networks[i].text);
 	for (size_t i = 0; i < match->listener_count; i++)
 		done = done && buf_append_byte(out, ' ') && config_quote(out, match->listeners[i]);
 	return done;
@@ -362,7 +380,7 @@ bool config_print_match(const struct config_directive *d, const void *object, si
 /* ---- route: via, refuse, source ---- */
 
 void config_read_via(struct config_builder *b, const struct config_directive *d,
-		     const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	struct config_route *route = object;
 	for (size_t i = 0; i < statement->word_count; i++) {
@@ -373,7 +391,7 @@ void config_read_via(struct config_builder *b, const struct config_directive *d,
 }
 
 bool config_print_via(const struct config_directive *d, const void *object, size_t n,
-		      struct buf *out, struct config_origin *origin_out)
+    struct buf *out, struct config_origin *origin_out)
 {
 	const struct config_route *route = object;
 	if (n >= route->via_count)
@@ -438,35 +456,35 @@ static bool parse_refusal(struct config_builder *b, const char *value, struct co
 }
 
 void config_read_refuse(struct config_builder *b, const struct config_directive *d,
-			const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	struct config_route *route = object;
 	if (statement->word_count > 1 && !statement->words[0].quoted) {
 		config_error(b->report, statement->words[0].place,
-			     "a reply has blanks and stands in quotes: refuse \"550 5.7.1 Not here\";");
+		    "a reply has blanks and stands in quotes: refuse \"550 5.7.1 Not here\";");
 		return;
 	}
 	if (config_expect_values(b, d, statement, 1, 1) &&
 	    !parse_refusal(b, statement->words[0].text, &route->refuse))
 		config_error(b->report, statement->words[0].place,
-			     "a refusal is a code 4yz or 5yz, perhaps an enhanced status of the "
-			     "same class, and an ASCII text: refuse \"550 5.7.1 Not here\";");
+		    "a refusal is a code 4yz or 5yz, perhaps an enhanced status of the "
+		    "same class, and an ASCII text: refuse \"550 5.7.1 Not here\";");
 }
 
 bool config_print_refuse(const struct config_directive *d, const void *object, size_t n,
-			 struct buf *out, struct config_origin *origin_out)
+    struct buf *out, struct config_origin *origin_out)
 {
 	const struct config_refusal *refuse = &((const struct config_route *)object)->refuse;
 	char text[512];
 	if (n || !refuse->code)
 		return false;
-	snprintf(text, sizeof(text), "%u %s%s%s", refuse->code, refuse->enhanced ? refuse->enhanced : "",
-		 refuse->enhanced ? " " : "", refuse->text);
+	snprintf(text, sizeof(text), "%u %s%s%s", refuse->code,
+	    refuse->enhanced ? refuse->enhanced : "", refuse->enhanced ? " " : "", refuse->text);
 	return config_quote(out, text);
 }
 
 void config_read_source(struct config_builder *b, const struct config_directive *d,
-			const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	struct config_route *route = object;
 	const struct config_word *word = statement->words;
@@ -475,13 +493,13 @@ void config_read_source(struct config_builder *b, const struct config_directive 
 		return;
 	if (!config_ip_parse(word->text, &route->source_socket, &route->source_socket_len))
 		config_error(b->report, word->place, "\"%s\" is not an IP address of this machine",
-			     config_shown(span_from_string(word->text), shown));
+		    config_shown(span_from_string(word->text), shown));
 	else
 		route->source = config_arena_copy(b->arena, span_from_string(word->text));
 }
 
 bool config_print_source(const struct config_directive *d, const void *object, size_t n,
-			 struct buf *out, struct config_origin *origin_out)
+    struct buf *out, struct config_origin *origin_out)
 {
 	const struct config_route *route = object;
 	return n == 0 && route->source && config_quote(out, route->source);
@@ -490,14 +508,15 @@ bool config_print_source(const struct config_directive *d, const void *object, s
 /* ---- route: account, or login and password-file ---- */
 
 void config_read_account(struct config_builder *b, const struct config_directive *d,
-			 const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	if (config_expect_values(b, d, statement, 1, 1))
-		ADD(b, b->account_references.items, b->account_references.count, (struct config_reference){ &statement->words[0], object });
+		ADD(b, b->account_references.items, b->account_references.count,
+		    (struct config_reference){ &statement->words[0], object });
 }
 
 bool config_print_account(const struct config_directive *d, const void *object, size_t n,
-			  struct buf *out, struct config_origin *origin_out)
+    struct buf *out, struct config_origin *origin_out)
 {
 	const struct config_route *route = object;
 	return n == 0 && route->account && route->account->label &&
@@ -505,14 +524,14 @@ bool config_print_account(const struct config_directive *d, const void *object, 
 }
 
 /* The route's own account, made by the first of its two directives. */
-static struct config_account *own_account(struct config_builder *b, struct config_route *route,
-					  const struct config_statement *statement)
+static struct config_account *own_account(
+    struct config_builder *b, struct config_route *route, const struct config_statement *statement)
 {
 	if (!route->account) {
 		struct config_account *account = config_arena_alloc(b->arena, sizeof(*account));
 		account->origin = config_origin_of(b, statement->name.place);
 		account->origins = config_arena_alloc(b->arena,
-			config_object_count(CONFIG_OBJECT_ACCOUNT) * sizeof(*account->origins));
+		    config_object_count(CONFIG_OBJECT_ACCOUNT) * sizeof(*account->origins));
 		config_object_list_add(b, &b->accounts, account, statement);
 		route->account = account;
 	}
@@ -521,7 +540,7 @@ static struct config_account *own_account(struct config_builder *b, struct confi
 
 /* Reads the value as the directive of that name in an account. */
 static void read_own(struct config_builder *b, const struct config_directive *d,
-		     const struct config_statement *statement, struct config_route *route)
+    const struct config_statement *statement, struct config_route *route)
 {
 	if (!config_expect_values(b, d, statement, 1, 1))
 		return;
@@ -531,23 +550,23 @@ static void read_own(struct config_builder *b, const struct config_directive *d,
 	if (!row->type->convert(b, row, statement->words, (char *)account + row->offset, &fault))
 		report(b, statement->words, &fault);
 	((struct config_origin *)account->origins)[config_directive_slot(row)] =
-		config_origin_of(b, statement->name.place);
+	    config_origin_of(b, statement->name.place);
 }
 
 void config_read_own_login(struct config_builder *b, const struct config_directive *d,
-			   const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	read_own(b, d, statement, object);
 }
 
 void config_read_own_password_file(struct config_builder *b, const struct config_directive *d,
-				   const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	read_own(b, d, statement, object);
 }
 
 bool config_print_own_login(const struct config_directive *d, const void *object, size_t n,
-			    struct buf *out, struct config_origin *origin_out)
+    struct buf *out, struct config_origin *origin_out)
 {
 	const struct config_route *route = object;
 	return n == 0 && route->account && !route->account->label &&
@@ -555,7 +574,7 @@ bool config_print_own_login(const struct config_directive *d, const void *object
 }
 
 bool config_print_own_password_file(const struct config_directive *d, const void *object, size_t n,
-				    struct buf *out, struct config_origin *origin_out)
+    struct buf *out, struct config_origin *origin_out)
 {
 	const struct config_route *route = object;
 	return n == 0 && route->account && !route->account->label &&
@@ -563,10 +582,11 @@ bool config_print_own_password_file(const struct config_directive *d, const void
 }
 
 void config_read_password(struct config_builder *b, const struct config_directive *d,
-			  const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
-	config_error(b->report, statement->name.place, "a password does not stand in the "
-		     "configuration: put it into a file of its own and write password-file PATH;");
+	config_error(b->report, statement->name.place,
+	    "a password does not stand in the "
+	    "configuration: put it into a file of its own and write password-file PATH;");
 }
 
 /* ---- log ---- */
@@ -577,7 +597,8 @@ static bool find_log_target(const char *text, enum log_target *target_out)
 		const char *name;
 		enum log_target target;
 	} targets[] = {
-		{ "stderr", LOG_TARGET_STDERR }, { "syslog", LOG_TARGET_SYSLOG },
+		{ "stderr", LOG_TARGET_STDERR },
+		{ "syslog", LOG_TARGET_SYSLOG },
 		{ "file", LOG_TARGET_FILE },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
@@ -590,14 +611,14 @@ static bool find_log_target(const char *text, enum log_target *target_out)
 }
 
 void config_read_log(struct config_builder *b, const struct config_directive *d,
-		     const struct config_statement *statement, void *object)
+    const struct config_statement *statement, void *object)
 {
 	struct config *config = object;
 	char shown[CONFIG_SHOWN_MAX];
 	const struct config_word *word = statement->words;
 	if (!find_log_target(word->text, &config->log.target)) {
 		config_error(b->report, word->place, "\"%s\" is none of stderr, syslog, file PATH",
-			     config_shown(span_from_string(word->text), shown));
+		    config_shown(span_from_string(word->text), shown));
 		return;
 	}
 	size_t count = config->log.target == LOG_TARGET_FILE ? 2 : 1;
@@ -611,18 +632,19 @@ void config_read_log(struct config_builder *b, const struct config_directive *d,
 		config->log.json = true;
 	else
 		config_error(b->report, statement->words[count].place,
-			     "only json may stand here; without it lines are key=value");
+		    "only json may stand here; without it lines are key=value");
 }
 
 bool config_print_log(const struct config_directive *d, const void *object, size_t n,
-		      struct buf *out, struct config_origin *origin_out)
+    struct buf *out, struct config_origin *origin_out)
 {
 	const struct config *config = object;
 	if (n)
 		return false;
 	bool to_file = config->log.target == LOG_TARGET_FILE;
-	buf_append_string(out, to_file ? "file " :
-			  config->log.target == LOG_TARGET_SYSLOG ? "syslog" : "stderr");
+	buf_append_string(out, to_file                                   ? "file "
+			       : config->log.target == LOG_TARGET_SYSLOG ? "syslog"
+									 : "stderr");
 	if (to_file)
 		config_quote(out, config->log.path);
 	return !config->log.json || buf_append_string(out, " json");

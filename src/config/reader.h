@@ -9,45 +9,45 @@
 
 #include "config/table.h"
 
-#define CONFIG_READER(what)                                                                   \
-	void config_read_##what(struct config_builder *b, const struct config_directive *d,   \
-				const struct config_statement *statement, void *object);      \
-	bool config_print_##what(const struct config_directive *d, const void *object, size_t n, \
-				 struct buf *out, struct config_origin *origin_out);
+#define CONFIG_READER(what)                                                                        \
+	void config_read_##what(struct config_builder *b, const struct config_directive *d,        \
+	    const struct config_statement *statement, void *object);                               \
+	bool config_print_##what(const struct config_directive *d, const void *object, size_t n,   \
+	    struct buf *out, struct config_origin *origin_out);
 
-CONFIG_READER(address)			/* of struct config_listener */
+CONFIG_READER(address) /* of struct config_listener */
 CONFIG_READER(relay_from)
-CONFIG_READER(recipients)		/* of struct config_domain */
+CONFIG_READER(recipients) /* of struct config_domain */
 CONFIG_READER(alias)
 CONFIG_READER(deliver)
-CONFIG_READER(match)			/* of struct config_route */
+CONFIG_READER(match) /* of struct config_route */
 CONFIG_READER(via)
 CONFIG_READER(refuse)
 CONFIG_READER(account)
 CONFIG_READER(own_login)
 CONFIG_READER(own_password_file)
 CONFIG_READER(source)
-CONFIG_READER(log)			/* of struct config */
+CONFIG_READER(log) /* of struct config */
 
 /* Reads the directives of a block into an object. */
 void config_read_children(struct config_builder *b, enum config_block block,
-			  const struct config_statement *statement, void *object);
+    const struct config_statement *statement, void *object);
 
 /* Values between { }, kept in the object around them. */
 void config_read_block(struct config_builder *b, const struct config_directive *d,
-		       const struct config_statement *statement, void *object);
+    const struct config_statement *statement, void *object);
 /* "password": refused with a remedy, and not repeated. */
 void config_read_password(struct config_builder *b, const struct config_directive *d,
-			  const struct config_statement *statement, void *object);
+    const struct config_statement *statement, void *object);
 
 /* Blocks that make an object of their own (config/build.c). object is the struct config. */
 void config_read_listener(struct config_builder *b, const struct config_directive *d,
-			  const struct config_statement *statement, void *object);
+    const struct config_statement *statement, void *object);
 void config_read_domain(struct config_builder *b, const struct config_directive *d,
-			const struct config_statement *statement, void *object);
+    const struct config_statement *statement, void *object);
 void config_read_named_account(struct config_builder *b, const struct config_directive *d,
-			       const struct config_statement *statement, void *object);
+    const struct config_statement *statement, void *object);
 void config_read_route(struct config_builder *b, const struct config_directive *d,
-		       const struct config_statement *statement, void *object);
+    const struct config_statement *statement, void *object);
 
 #endif

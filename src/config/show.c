@@ -33,7 +33,7 @@ static void put_origin(struct show *s, struct config_origin origin)
 
 /* The text of item n of a row into value; false when there is none. */
 static bool print_item(const struct config_directive *d, const void *object, size_t n,
-		       struct buf *value, struct config_origin *origin)
+    struct buf *value, struct config_origin *origin)
 {
 	buf_clear(value);
 	if (d->type)
@@ -42,7 +42,7 @@ static bool print_item(const struct config_directive *d, const void *object, siz
 }
 
 static void put_item(struct show *s, const struct config_directive *d, struct buf *value,
-		     struct config_origin origin)
+    struct config_origin origin)
 {
 	put_indent(s);
 	put(s, d->name);
@@ -75,7 +75,7 @@ static void put_secret(struct show *s, const struct config_directive *d, struct 
 }
 
 static void show_row(struct show *s, const struct config_directive *d, const void *object,
-		     const struct config_origin *origins)
+    const struct config_origin *origins)
 {
 	struct buf value;
 	buf_init(&value, LINE_MAX_BYTES);
@@ -113,10 +113,10 @@ static bool block_is_absent(enum config_block block, const void *object)
 }
 
 static void show_block(struct show *s, enum config_block block, const void *object,
-		       const struct config_origin *origins);
+    const struct config_origin *origins);
 
 static void show_values(struct show *s, const struct config_directive *d, const void *object,
-			const struct config_origin *origins)
+    const struct config_origin *origins)
 {
 	if (block_is_absent(d->child, object)) {
 		put_absent(s, d);
@@ -143,7 +143,7 @@ static bool is_obeyed(const struct config_directive *d, const void *object)
 
 /* The directives of a block and of those within the same object. */
 static void show_block(struct show *s, enum config_block block, const void *object,
-		       const struct config_origin *origins)
+    const struct config_origin *origins)
 {
 	enum config_object kind = config_blocks[block].object;
 	for (size_t i = 0; i < config_directive_count; i++) {
@@ -170,7 +170,7 @@ static void put_label(struct show *s, const char *label)
 }
 
 static void close_object(struct show *s, enum config_block block, const void *object,
-			 const struct config_origin *origins, struct config_origin origin)
+    const struct config_origin *origins, struct config_origin origin)
 {
 	put(s, " {");
 	put_origin(s, origin);

@@ -3,24 +3,30 @@
 
 #include <string.h>
 
-enum { NESTING_MAX = 8, INCLUDE_DEPTH_MAX = 16, FILES_MAX = 100, DIRECTIVES_MAX = 10000,
-       VALUES_MAX = 1000, PATHS_MAX = 65536 };
+enum {
+	NESTING_MAX = 8,
+	INCLUDE_DEPTH_MAX = 16,
+	FILES_MAX = 100,
+	DIRECTIVES_MAX = 10000,
+	VALUES_MAX = 1000,
+	PATHS_MAX = 65536
+};
 
 /* One file being read, inside those that include it. */
 struct parser {
 	struct config_reading *reading;
 	struct config_lexer lexer;
 	const struct parser *outer;
-	unsigned depth;			/* of includes */
+	unsigned depth; /* of includes */
 };
 
 enum ending { ENDING_STATEMENT, ENDING_BLOCK, ENDING_FILE };
 
-static enum ending parse_statements(struct parser *p, struct config_statement *block,
-				    unsigned nesting);
+static enum ending parse_statements(
+    struct parser *p, struct config_statement *block, unsigned nesting);
 static void read_file(struct config_reading *reading, const char *path,
-		      const struct config_place *from, const struct parser *outer,
-		      struct config_statement *block, unsigned nesting);
+    const struct config_place *from, const struct parser *outer, struct config_statement *block,
+    unsigned nesting);
 
 const char *config_path_resolve(struct config_arena *arena, const char *file, const char *path)
 {
@@ -40,7 +46,7 @@ static void stop(struct parser *p, struct config_place place, const char *senten
 /* ---- include ---- */
 
 static void include_path(struct parser *p, const struct config_word *word, const char *path,
-			 struct config_statement *block, unsigned nesting)
+    struct config_statement *block, unsigned nesting)
 {
 	char shown[CONFIG_SHOWN_MAX];
 	config_shown(span_from_string(path), shown);
@@ -48,19 +54,19 @@ static void include_path(struct parser *p, const struct config_word *word, const
 		if (strcmp(each->lexer.file->path, path) != 0)
 			continue;
 		config_error(p->reading->report, word->place,
-			     "%s is being read already: it includes itself", shown);
+		    "%s is being read already: it includes itself", shown);
 		return;
 	}
 	if (p->depth == INCLUDE_DEPTH_MAX) {
 		config_error(p->reading->report, word->place, "includes are more than %d deep",
-			     INCLUDE_DEPTH_MAX);
+		    INCLUDE_DEPTH_MAX);
 		return;
 	}
 	read_file(p->reading, path, &word->place, p, block, nesting);
 }
 
 static void include_pattern(struct parser *p, const struct config_word *word, const char *pattern,
-			    struct config_statement *block, unsigned nesting)
+    struct config_statement *block, unsigned nesting)
 {
 	const struct config_source *source = p->reading->source;
 	struct fault fault = { 0 };
@@ -69,8 +75,8 @@ static void include_pattern(struct parser *p, const struct config_word *word, co
 	if (!source->list_files) {
 		config_error(p->reading->report, word->place, "a pattern cannot be included here");
 	} else if (!source->list_files(source->context, pattern, &paths, &fault)) {
-		config_error(p->reading->report, word->place, "the pattern cannot be used: %s",
-			     fault.text);
+		config_error(
+		    p->reading->report, word->place, "the pattern cannot be used: %s", fault.text);
 	}
 	struct span left = buf_span(&paths), path;
 	while (span_take_until(&left, '\0', &path))
@@ -79,19 +85,19 @@ static void include_pattern(struct parser *p, const struct config_word *word, co
 }
 
 static void include(struct parser *p, const struct config_statement *statement,
-		    struct config_statement *block, unsigned nesting)
+    struct config_statement *block, unsigned nesting)
 {
 	if (!statement->word_count || statement->is_block) {
 		config_error(p->reading->report, statement->name.place,
-			     "include takes paths: include conf.d/*.conf;");
+		    "include takes paths: include conf.d/*.conf;");
 		return;
 	}
 	for (size_t i = 0; i < statement->word_count && !p->reading->stopped; i++) {
 		const struct config_word *word = &statement->words[i];
 		if (word->broken)
 			continue;
-		const char *path = config_path_resolve(p->reading->arena, p->lexer.file->path,
-						       word->text);
+		const char *path =
+		    config_path_resolve(p->reading->arena, p->lexer.file->path, word->text);
 		if (strpbrk(word->text, "*?["))
 			include_pattern(p, word, path, block, nesting);
 		else
@@ -110,8 +116,7 @@ static void check_name(struct parser *p, struct config_statement *statement)
 	statement->broken = !good;
 	if (good || name->broken)
 		return;
-	config_error(p->reading->report, name->place,
-		     "the name of a directive is expected here");
+	config_error(p->reading->report, name->place, "the name of a directive is expected here");
 }
 
 static void add_word(struct parser *p, struct config_statement *statement)
@@ -119,7 +124,7 @@ static void add_word(struct parser *p, struct config_statement *statement)
 	const struct config_word *word = &p->lexer.word;
 	if (!statement->word_count && !word->quoted && !strcmp(word->text, "=")) {
 		config_error(p->reading->report, word->place,
-			     "a blank stands between name and value, not =");
+		    "a blank stands between name and value, not =");
 		return;
 	}
 	statement->broken = statement->broken || word->broken;
@@ -127,16 +132,16 @@ static void add_word(struct parser *p, struct config_statement *statement)
 		stop(p, word->place, "a directive has more than 1000 values");
 		return;
 	}
-	statement->words = config_arena_grow(p->reading->arena, statement->words,
-					     statement->word_count, sizeof(*word));
+	statement->words = config_arena_grow(
+	    p->reading->arena, statement->words, statement->word_count, sizeof(*word));
 	statement->words[statement->word_count++] = *word;
 }
 
-static void report_missing_semicolon(struct parser *p, struct config_statement *statement,
-				     const char *before)
+static void report_missing_semicolon(
+    struct parser *p, struct config_statement *statement, const char *before)
 {
-	const struct config_word *last = statement->word_count ?
-		&statement->words[statement->word_count - 1] : &statement->name;
+	const struct config_word *last =
+	    statement->word_count ? &statement->words[statement->word_count - 1] : &statement->name;
 	config_error(p->reading->report, last->end, "a ; is missing here, before the %s", before);
 	statement->broken = true;
 }
@@ -175,15 +180,15 @@ static void parse_block(struct parser *p, struct config_statement *statement, un
 	}
 	if (parse_statements(p, statement, nesting + 1) == ENDING_FILE && !p->reading->stopped) {
 		config_error(p->reading->report, open,
-			     "the block \"%s\" is not closed: the file ends without its }",
-			     config_shown(span_from_string(statement->name.text), shown));
+		    "the block \"%s\" is not closed: the file ends without its }",
+		    config_shown(span_from_string(statement->name.text), shown));
 		statement->broken = true;
 	}
 }
 
 /* Behind the name: values up to the ";" or the end of the block. */
-static enum ending parse_rest(struct parser *p, struct config_statement *statement,
-			      unsigned nesting)
+static enum ending parse_rest(
+    struct parser *p, struct config_statement *statement, unsigned nesting)
 {
 	for (;;) {
 		switch (config_lexer_next(&p->lexer)) {
@@ -205,23 +210,23 @@ static enum ending parse_rest(struct parser *p, struct config_statement *stateme
 	}
 }
 
-static void add_statement(struct parser *p, struct config_statement *block,
-			  struct config_statement *statement)
+static void add_statement(
+    struct parser *p, struct config_statement *block, struct config_statement *statement)
 {
-	block->children = config_arena_grow(p->reading->arena, block->children,
-					    block->child_count, sizeof(*block->children));
+	block->children = config_arena_grow(
+	    p->reading->arena, block->children, block->child_count, sizeof(*block->children));
 	block->children[block->child_count++] = statement;
 }
 
-static enum ending parse_statement(struct parser *p, struct config_statement *block,
-				   unsigned nesting)
+static enum ending parse_statement(
+    struct parser *p, struct config_statement *block, unsigned nesting)
 {
 	if (++p->reading->directive_count > DIRECTIVES_MAX) {
 		stop(p, p->lexer.token, "there are more than 10000 directives");
 		return ENDING_FILE;
 	}
-	struct config_statement *statement = config_arena_alloc(p->reading->arena,
-								sizeof(*statement));
+	struct config_statement *statement =
+	    config_arena_alloc(p->reading->arena, sizeof(*statement));
 	statement->name = p->lexer.word;
 	check_name(p, statement);
 	if (config_name_is_secret(span_from_string(statement->name.text)))
@@ -242,8 +247,8 @@ static void report_stray(struct parser *p, const char *sentence)
 	config_error(p->reading->report, p->lexer.token, "%s", sentence);
 }
 
-static enum ending parse_statements(struct parser *p, struct config_statement *block,
-				    unsigned nesting)
+static enum ending parse_statements(
+    struct parser *p, struct config_statement *block, unsigned nesting)
 {
 	while (!p->reading->stopped) {
 		enum ending ending = ENDING_STATEMENT;
@@ -270,21 +275,21 @@ static enum ending parse_statements(struct parser *p, struct config_statement *b
 }
 
 static void report_unreadable(struct config_reading *reading, const char *path,
-			      const struct config_place *from, const char *why)
+    const struct config_place *from, const char *why)
 {
 	char shown[CONFIG_SHOWN_MAX];
 	struct config_file *file = config_arena_alloc(reading->arena, sizeof(*file));
 	file->path = path;
 	if (from)
 		config_error(reading->report, *from, "%s cannot be read: %s",
-			     config_shown(span_from_string(path), shown), why);
+		    config_shown(span_from_string(path), shown), why);
 	else
 		config_error(reading->report, (struct config_place){ .file = file },
-			     "it cannot be read: %s", why);
+		    "it cannot be read: %s", why);
 }
 
-static const struct config_file *load_file(struct config_reading *reading, const char *path,
-					   const struct config_place *from)
+static const struct config_file *load_file(
+    struct config_reading *reading, const char *path, const struct config_place *from)
 {
 	struct fault fault = { 0 };
 	struct buf text;
@@ -303,21 +308,22 @@ static const struct config_file *load_file(struct config_reading *reading, const
 }
 
 static void read_file(struct config_reading *reading, const char *path,
-		      const struct config_place *from, const struct parser *outer,
-		      struct config_statement *block, unsigned nesting)
+    const struct config_place *from, const struct parser *outer, struct config_statement *block,
+    unsigned nesting)
 {
 	if (reading->file_count++ == FILES_MAX) {
 		if (!reading->stopped)
-			config_error(reading->report, *from, "more than %d files are included",
-				     FILES_MAX);
+			config_error(
+			    reading->report, *from, "more than %d files are included", FILES_MAX);
 		reading->stopped = true;
 		return;
 	}
 	const struct config_file *file = load_file(reading, path, from);
 	if (!file)
 		return;
-	struct parser p = { .reading = reading, .outer = outer,
-			    .depth = outer ? outer->depth + 1 : 0 };
+	struct parser p = {
+		.reading = reading, .outer = outer, .depth = outer ? outer->depth + 1 : 0
+	};
 	config_lexer_init(&p.lexer, reading, file);
 	while (parse_statements(&p, block, nesting) == ENDING_BLOCK)
 		report_stray(&p, "this } closes nothing");

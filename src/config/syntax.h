@@ -11,10 +11,10 @@
 
 struct config_statement {
 	struct config_word name;
-	struct config_word *words;	/* values or labels */
+	struct config_word *words; /* values or labels */
 	size_t word_count;
 	bool is_block;
-	bool broken;			/* an error in it was reported: say no more about it */
+	bool broken; /* an error in it was reported: say no more about it */
 	struct config_statement **children;
 	size_t child_count;
 };
@@ -22,6 +22,8 @@ struct config_statement {
 /* The tree: a block without a name. Errors are in the report; what could be understood is in the
    tree nevertheless. */
 struct config_statement *config_syntax_read(struct config_reading *reading, const char *path);
+
+#define CONFIG_PATH_MAX 1024 /* bytes of a path in a value, made absolute */
 
 /* A relative path starts at the directory of the file that names it. */
 const char *config_path_resolve(struct config_arena *arena, const char *file, const char *path);

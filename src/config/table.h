@@ -3,26 +3,35 @@
 #define FRANK_CONFIG_TABLE_H
 
 /*
- * The rows behind config/directive.h: what is read, checked and shown stands here once. A row of one
- * plain value has a type and an offset into its object; others are read by a function of their own.
+ * The rows behind config/directive.h: what is read, checked and shown stands here once. A row of
+ * one plain value has a type and an offset into its object; others are read by a function of their
+ * own.
  */
 
 #include "config/build.h"
 
 /* Blocks within one object follow each other in the table. */
 enum config_block {
-	CONFIG_BLOCK_TOP, CONFIG_BLOCK_TIMEOUT, CONFIG_BLOCK_RETRY, CONFIG_BLOCK_TLS,
-	CONFIG_BLOCK_USERS, CONFIG_BLOCK_SPOOL, CONFIG_BLOCK_BOUNCE, CONFIG_BLOCK_ADMIN,
-	CONFIG_BLOCK_LISTEN, CONFIG_BLOCK_LISTEN_TIMEOUT,
+	CONFIG_BLOCK_TOP,
+	CONFIG_BLOCK_TIMEOUT,
+	CONFIG_BLOCK_RETRY,
+	CONFIG_BLOCK_TLS,
+	CONFIG_BLOCK_USERS,
+	CONFIG_BLOCK_SPOOL,
+	CONFIG_BLOCK_BOUNCE,
+	CONFIG_BLOCK_ADMIN,
+	CONFIG_BLOCK_LISTEN,
+	CONFIG_BLOCK_LISTEN_TIMEOUT,
 	CONFIG_BLOCK_DOMAIN,
 	CONFIG_BLOCK_ACCOUNT,
-	CONFIG_BLOCK_ROUTE, CONFIG_BLOCK_ROUTE_RETRY,
+	CONFIG_BLOCK_ROUTE,
+	CONFIG_BLOCK_ROUTE_RETRY,
 	CONFIG_BLOCK_COUNT,
 };
 
 enum config_object {
-	CONFIG_OBJECT_CONFIG,		/* struct config */
-	CONFIG_OBJECT_LISTENER,		/* struct config_listener, and so on */
+	CONFIG_OBJECT_CONFIG,   /* struct config */
+	CONFIG_OBJECT_LISTENER, /* struct config_listener, and so on */
 	CONFIG_OBJECT_DOMAIN,
 	CONFIG_OBJECT_ACCOUNT,
 	CONFIG_OBJECT_ROUTE,
@@ -30,8 +39,8 @@ enum config_object {
 };
 
 struct config_block_info {
-	const char *name;		/* as in the file: "timeout" */
-	const char *path;		/* in full: "listen timeout"; "" at the top */
+	const char *name; /* as in the file: "timeout" */
+	const char *path; /* in full: "listen timeout"; "" at the top */
 	enum config_object object;
 };
 
@@ -39,42 +48,42 @@ extern const struct config_block_info config_blocks[CONFIG_BLOCK_COUNT];
 
 /* How one plain value is read and shown. */
 struct config_type {
-	size_t size;			/* of the member */
+	size_t size; /* of the member */
 	/* One value in the file. value points at the member. */
 	bool (*convert)(struct config_builder *b, const struct config_directive *d,
-			const struct config_word *word, void *value, struct fault *fault_out);
+	    const struct config_word *word, void *value, struct fault *fault_out);
 	/* False when the value is absent. */
 	bool (*print)(const struct config_directive *d, const void *value, struct buf *out);
 };
 
 enum config_directive_flag {
-	CONFIG_FLAG_REQUIRED = 1,	/* an object or block without it is an error */
-	CONFIG_FLAG_COMPUTED = 2,	/* the fallback is in words, the value is found elsewhere */
-	CONFIG_FLAG_INHERITED = 4,	/* the fallback is the directive of that name at the top */
+	CONFIG_FLAG_REQUIRED = 1,  /* an object or block without it is an error */
+	CONFIG_FLAG_COMPUTED = 2,  /* the fallback is in words, the value is found elsewhere */
+	CONFIG_FLAG_INHERITED = 4, /* the fallback is the directive of that name at the top */
 	CONFIG_FLAG_REPEATABLE = 8,
-	CONFIG_FLAG_MAY_BE_NONE = 16,	/* a time or count may be "none" */
+	CONFIG_FLAG_MAY_BE_NONE = 16, /* a time or count may be "none" */
 	CONFIG_FLAG_LATER = 32,
-	CONFIG_FLAG_DELIVERY = 128,	/* of a route: obeyed unless it refuses */
-	CONFIG_FLAG_SESSION = 256,	/* of a route: obeyed where it makes connections */
-	CONFIG_FLAG_HIDDEN = 64,	/* refused with a remedy; not in the manual */
+	CONFIG_FLAG_DELIVERY = 128, /* of a route: obeyed unless it refuses */
+	CONFIG_FLAG_SESSION = 256,  /* of a route: obeyed where it makes connections */
+	CONFIG_FLAG_HIDDEN = 64,    /* refused with a remedy; not in the manual */
 };
 
 struct config_directive {
 	enum config_block block;
 	const char *name;
 	const char *value, *fallback, *meaning;
-	const struct config_type *type;	/* of a plain value, else NULL */
-	size_t offset;			/* of the member in its object */
+	const struct config_type *type; /* of a plain value, else NULL */
+	size_t offset;                  /* of the member in its object */
 	int64_t min, max;
 	unsigned flags;
-	enum config_block child;	/* the block it opens, else CONFIG_BLOCK_TOP */
+	enum config_block child; /* the block it opens, else CONFIG_BLOCK_TOP */
 	/* Unless it has a type: reads the whole statement into the object. Reports by itself. */
 	void (*read)(struct config_builder *b, const struct config_directive *d,
-		     const struct config_statement *statement, void *object);
+	    const struct config_statement *statement, void *object);
 	/* Appends item number n as values; sets *origin_out when the item has its own. False when
 	   there is no such item. */
 	bool (*print)(const struct config_directive *d, const void *object, size_t n,
-		      struct buf *out, struct config_origin *origin_out);
+	    struct buf *out, struct config_origin *origin_out);
 };
 
 extern const struct config_directive config_directives[];

@@ -14,8 +14,8 @@ enum { LOGIN_MAX = 255, ACCOUNT_NAME_MAX = 32, VALUE_TEXT_MAX = 64 };
 static bool fail(const char *text, struct fault *fault_out, const char *why)
 {
 	char shown[CONFIG_SHOWN_MAX];
-	fault_set(fault_out, FAULT_LOCAL, "\"%s\" %s",
-		  config_shown(span_from_string(text), shown), why);
+	fault_set(
+	    fault_out, FAULT_LOCAL, "\"%s\" %s", config_shown(span_from_string(text), shown), why);
 	return false;
 }
 
@@ -48,7 +48,7 @@ static bool print_text(const struct config_directive *d, const void *value, stru
 /* ---- names and texts ---- */
 
 static bool convert_hostname(struct config_builder *b, const struct config_directive *d,
-			     const struct config_word *word, void *value, struct fault *fault_out)
+    const struct config_word *word, void *value, struct fault *fault_out)
 {
 	if (!config_domain_check(span_from_string(word->text), fault_out))
 		return false;
@@ -56,9 +56,8 @@ static bool convert_hostname(struct config_builder *b, const struct config_direc
 	return true;
 }
 
-const struct config_type config_type_hostname = {
-	sizeof(const char *), convert_hostname, print_text
-};
+const struct config_type config_type_hostname = { sizeof(const char *), convert_hostname,
+	print_text };
 
 /* EHLO takes an address literal too (RFC 5321, 4.1.3). */
 static bool is_literal(const char *text)
@@ -79,7 +78,7 @@ static bool is_literal(const char *text)
 }
 
 static bool convert_ehlo(struct config_builder *b, const struct config_directive *d,
-			 const struct config_word *word, void *value, struct fault *fault_out)
+    const struct config_word *word, void *value, struct fault *fault_out)
 {
 	if (!is_literal(word->text))
 		return convert_hostname(b, d, word, value, fault_out);
@@ -90,7 +89,7 @@ static bool convert_ehlo(struct config_builder *b, const struct config_directive
 const struct config_type config_type_ehlo = { sizeof(const char *), convert_ehlo, print_text };
 
 static bool convert_mail(struct config_builder *b, const struct config_directive *d,
-			 const struct config_word *word, void *value, struct fault *fault_out)
+    const struct config_word *word, void *value, struct fault *fault_out)
 {
 	if (!config_mail_check(word->text, fault_out))
 		return false;
@@ -101,8 +100,7 @@ static bool convert_mail(struct config_builder *b, const struct config_directive
 const struct config_type config_type_mail = { sizeof(const char *), convert_mail, print_text };
 
 static bool convert_mail_or_empty(struct config_builder *b, const struct config_directive *d,
-				  const struct config_word *word, void *value,
-				  struct fault *fault_out)
+    const struct config_word *word, void *value, struct fault *fault_out)
 {
 	if (strcmp(word->text, "empty") != 0)
 		return convert_mail(b, d, word, value, fault_out);
@@ -110,19 +108,17 @@ static bool convert_mail_or_empty(struct config_builder *b, const struct config_
 	return true;
 }
 
-static bool print_mail_or_empty(const struct config_directive *d, const void *value,
-				struct buf *out)
+static bool print_mail_or_empty(
+    const struct config_directive *d, const void *value, struct buf *out)
 {
 	return print_text(d, value, out) || buf_append_string(out, "empty");
 }
 
-const struct config_type config_type_mail_or_empty = {
-	sizeof(const char *), convert_mail_or_empty, print_mail_or_empty
-};
+const struct config_type config_type_mail_or_empty = { sizeof(const char *), convert_mail_or_empty,
+	print_mail_or_empty };
 
 static bool convert_account_name(struct config_builder *b, const struct config_directive *d,
-				 const struct config_word *word, void *value,
-				 struct fault *fault_out)
+    const struct config_word *word, void *value, struct fault *fault_out)
 {
 	bool good = *word->text && *word->text != '-' && strlen(word->text) <= ACCOUNT_NAME_MAX;
 	for (const char *c = word->text; good && *c; c++)
@@ -133,12 +129,11 @@ static bool convert_account_name(struct config_builder *b, const struct config_d
 	return true;
 }
 
-const struct config_type config_type_account_name = {
-	sizeof(const char *), convert_account_name, print_text
-};
+const struct config_type config_type_account_name = { sizeof(const char *), convert_account_name,
+	print_text };
 
 static bool convert_login(struct config_builder *b, const struct config_directive *d,
-			  const struct config_word *word, void *value, struct fault *fault_out)
+    const struct config_word *word, void *value, struct fault *fault_out)
 {
 	if (!*word->text || strlen(word->text) > LOGIN_MAX)
 		return fail(word->text, fault_out, "is not a login: 1 to 255 bytes");
@@ -149,35 +144,37 @@ static bool convert_login(struct config_builder *b, const struct config_directiv
 const struct config_type config_type_login = { sizeof(const char *), convert_login, print_text };
 
 static bool convert_path(struct config_builder *b, const struct config_directive *d,
-			 const struct config_word *word, void *value, struct fault *fault_out)
+    const struct config_word *word, void *value, struct fault *fault_out)
 {
 	if (!*word->text)
 		return fail(word->text, fault_out, "is not a path");
 	if (*word->text == '~')
-		return fail(word->text, fault_out, "begins with ~, which only a shell knows: "
-			    "write the path in full");
-	*(const char **)value = config_path_resolve(b->arena, word->place.file->path, word->text);
+		return fail(word->text, fault_out,
+		    "begins with ~, which only a shell knows: "
+		    "write the path in full");
+	const char *path = config_path_resolve(b->arena, word->place.file->path, word->text);
+	if (strlen(path) > CONFIG_PATH_MAX)
+		return fail(
+		    word->text, fault_out, "is too long for a path: 1024 bytes are the limit");
+	*(const char **)value = path;
 	return true;
 }
 
 const struct config_type config_type_path = { sizeof(const char *), convert_path, print_text };
 
 static bool convert_certificate(struct config_builder *b, const struct config_directive *d,
-				const struct config_word *word, void *value,
-				struct fault *fault_out)
+    const struct config_word *word, void *value, struct fault *fault_out)
 {
 	if (!word->quoted && !strcmp(word->text, "auto"))
 		return fail(word->text, fault_out, "is not in this version: name a file");
 	return convert_path(b, d, word, value, fault_out);
 }
 
-const struct config_type config_type_certificate = {
-	sizeof(const char *), convert_certificate, print_text
-};
+const struct config_type config_type_certificate = { sizeof(const char *), convert_certificate,
+	print_text };
 
 static bool convert_path_or_system(struct config_builder *b, const struct config_directive *d,
-				   const struct config_word *word, void *value,
-				   struct fault *fault_out)
+    const struct config_word *word, void *value, struct fault *fault_out)
 {
 	if (word->quoted || strcmp(word->text, "system") != 0)
 		return convert_path(b, d, word, value, fault_out);
@@ -185,15 +182,14 @@ static bool convert_path_or_system(struct config_builder *b, const struct config
 	return true;
 }
 
-static bool print_path_or_system(const struct config_directive *d, const void *value,
-				 struct buf *out)
+static bool print_path_or_system(
+    const struct config_directive *d, const void *value, struct buf *out)
 {
 	return print_text(d, value, out) || buf_append_string(out, "system");
 }
 
-const struct config_type config_type_path_or_system = {
-	sizeof(const char *), convert_path_or_system, print_path_or_system
-};
+const struct config_type config_type_path_or_system = { sizeof(const char *),
+	convert_path_or_system, print_path_or_system };
 
 /* ---- choices ---- */
 
@@ -215,27 +211,27 @@ static int find_choice(const char *choices, const char *text, struct span *near_
 	return -1;
 }
 
-static void report_choice(const char *choices, const char *text, struct span near,
-			  struct fault *fault_out)
+static void report_choice(
+    const char *choices, const char *text, struct span near, struct fault *fault_out)
 {
 	char shown[CONFIG_SHOWN_MAX];
 	config_shown(span_from_string(text), shown);
 	if (near.len)
 		fault_set(fault_out, FAULT_LOCAL, "\"%s\" is none of %s; did you mean \"%.*s\"?",
-			  shown, choices, SPAN_ARG(near));
+		    shown, choices, SPAN_ARG(near));
 	else
 		fault_set(fault_out, FAULT_LOCAL, "\"%s\" is none of %s", shown, choices);
 }
 
 static bool convert_choice(struct config_builder *b, const struct config_directive *d,
-			   const struct config_word *word, void *value, struct fault *fault_out)
+    const struct config_word *word, void *value, struct fault *fault_out)
 {
 	struct span near;
 	int found = find_choice(d->value, word->text, &near);
 	if (found < 0)
 		report_choice(d->value, word->text, near, fault_out);
 	else
-		memcpy(value, &found, sizeof(found));	/* an enum of ours is an int */
+		memcpy(value, &found, sizeof(found)); /* an enum of ours is an int */
 	return found >= 0;
 }
 
@@ -253,7 +249,7 @@ static bool print_choice(const struct config_directive *d, const void *value, st
 const struct config_type config_type_choice = { sizeof(int), convert_choice, print_choice };
 
 static bool convert_flag(struct config_builder *b, const struct config_directive *d,
-			 const struct config_word *word, void *value, struct fault *fault_out)
+    const struct config_word *word, void *value, struct fault *fault_out)
 {
 	static const char *const yes[] = { "on", "true", "1", "y" };
 	static const char *const no[] = { "off", "false", "0", "n", "none" };
@@ -287,10 +283,17 @@ struct unit {
 };
 
 static const struct unit time_units[] = {
-	{ "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 }, { NULL, 0 },
+	{ "s", 1000 },
+	{ "m", 60000 },
+	{ "h", 3600000 },
+	{ "d", 86400000 },
+	{ NULL, 0 },
 };
 static const struct unit size_units[] = {
-	{ "KB", 1 << 10 }, { "MB", 1 << 20 }, { "GB", 1 << 30 }, { NULL, 0 },
+	{ "KB", 1 << 10 },
+	{ "MB", 1 << 20 },
+	{ "GB", 1 << 30 },
+	{ NULL, 0 },
 };
 
 /* Digits at the start of *text. False without any, or when they are too many. */
@@ -327,7 +330,7 @@ static bool print_units(const struct unit *units, int64_t amount, struct buf *ou
 }
 
 static bool check_range(const struct unit *units, const struct config_directive *d, int64_t amount,
-			const char *text, struct fault *fault_out)
+    const char *text, struct fault *fault_out)
 {
 	if (amount >= d->min && amount <= d->max)
 		return true;
@@ -348,7 +351,7 @@ static bool is_none(const struct config_directive *d, const char *text)
 }
 
 static bool convert_units(const struct unit *units, const struct config_directive *d,
-			  const char *text, const char *why, int64_t *value, struct fault *fault_out)
+    const char *text, const char *why, int64_t *value, struct fault *fault_out)
 {
 	struct span rest = span_from_string(text);
 	int64_t number;
@@ -366,10 +369,12 @@ static bool convert_units(const struct unit *units, const struct config_directiv
 }
 
 static bool convert_time(struct config_builder *b, const struct config_directive *d,
-			 const struct config_word *word, void *value, struct fault *fault_out)
+    const struct config_word *word, void *value, struct fault *fault_out)
 {
-	return convert_units(time_units, d, word->text, "is not a time: write one number and one "
-			     "unit of s m h d, such as 90s or 5m", value, fault_out);
+	return convert_units(time_units, d, word->text,
+	    "is not a time: write one number and one "
+	    "unit of s m h d, such as 90s or 5m",
+	    value, fault_out);
 }
 
 static bool print_time(const struct config_directive *d, const void *value, struct buf *out)
@@ -383,11 +388,13 @@ static bool print_time(const struct config_directive *d, const void *value, stru
 const struct config_type config_type_time = { sizeof(int64_t), convert_time, print_time };
 
 static bool convert_size(struct config_builder *b, const struct config_directive *d,
-			 const struct config_word *word, void *value, struct fault *fault_out)
+    const struct config_word *word, void *value, struct fault *fault_out)
 {
 	int64_t size;
-	if (!convert_units(size_units, d, word->text, "is not a size: write one number and one "
-			   "unit of KB MB GB, such as 50MB", &size, fault_out))
+	if (!convert_units(size_units, d, word->text,
+		"is not a size: write one number and one "
+		"unit of KB MB GB, such as 50MB",
+		&size, fault_out))
 		return false;
 	*(uint64_t *)value = (uint64_t)size;
 	return true;
@@ -395,7 +402,7 @@ static bool convert_size(struct config_builder *b, const struct config_directive
 
 static bool print_size(const struct config_directive *d, const void *value, struct buf *out)
 {
-	return print_units(size_units, (int64_t)*(const uint64_t *)value, out);
+	return print_units(size_units, (int64_t) * (const uint64_t *)value, out);
 }
 
 const struct config_type config_type_size = { sizeof(uint64_t), convert_size, print_size };
@@ -403,13 +410,13 @@ const struct config_type config_type_size = { sizeof(uint64_t), convert_size, pr
 /* ---- plain numbers ---- */
 
 static bool convert_number(struct config_builder *b, const struct config_directive *d,
-			   const struct config_word *word, void *value, struct fault *fault_out)
+    const struct config_word *word, void *value, struct fault *fault_out)
 {
 	char why[VALUE_TEXT_MAX];
 	uint64_t number;
 	bool good = span_to_u64(span_from_string(word->text), &number) && number <= INT64_MAX;
 	snprintf(why, sizeof(why), "is not a number from %lld to %lld", (long long)d->min,
-		 (long long)d->max);
+	    (long long)d->max);
 	if (!good || (int64_t)number < d->min || (int64_t)number > d->max)
 		return fail(word->text, fault_out, why);
 	*(unsigned *)value = (unsigned)number;
@@ -444,12 +451,13 @@ static bool parse_thousandths(struct span text, int64_t *out)
 }
 
 static bool convert_factor(struct config_builder *b, const struct config_directive *d,
-			   const struct config_word *word, void *value, struct fault *fault_out)
+    const struct config_word *word, void *value, struct fault *fault_out)
 {
 	int64_t thousandths;
 	if (!parse_thousandths(span_from_string(word->text), &thousandths) ||
 	    thousandths < d->min * 1000 || thousandths > d->max * 1000)
-		return fail(word->text, fault_out, "is not a factor from 1 to 10, such as 2 or 1.5");
+		return fail(
+		    word->text, fault_out, "is not a factor from 1 to 10, such as 2 or 1.5");
 	*(double *)value = (double)thousandths / 1000;
 	return true;
 }
@@ -459,7 +467,7 @@ static bool print_factor(const struct config_directive *d, const void *value, st
 	int64_t thousandths = (int64_t)(*(const double *)value * 1000 + 0.5);
 	char text[VALUE_TEXT_MAX];
 	int len = snprintf(text, sizeof(text), "%lld.%03lld", (long long)(thousandths / 1000),
-			   (long long)(thousandths % 1000));
+	    (long long)(thousandths % 1000));
 	while (text[len - 1] == '0')
 		len--;
 	if (text[len - 1] == '.')
@@ -470,17 +478,19 @@ static bool print_factor(const struct config_directive *d, const void *value, st
 const struct config_type config_type_factor = { sizeof(double), convert_factor, print_factor };
 
 static bool convert_rate(struct config_builder *b, const struct config_directive *d,
-			 const struct config_word *word, void *value, struct fault *fault_out)
+    const struct config_word *word, void *value, struct fault *fault_out)
 {
 	struct config_rate rate = { 0 };
 	struct span rest = span_from_string(word->text);
 	int64_t count;
 	if (!is_none(d, word->text)) {
-		bool good = take_digits(&rest, &count) && count > 0 && rest.len && rest.data[0] == '/';
+		bool good =
+		    take_digits(&rest, &count) && count > 0 && rest.len && rest.data[0] == '/';
 		const struct unit *unit = good ? find_unit(time_units, span_skip(rest, 1)) : NULL;
 		if (!unit)
-			return fail(word->text, fault_out, "is not a rate: write a number, / and one "
-				    "of s m h d, such as 30/m");
+			return fail(word->text, fault_out,
+			    "is not a rate: write a number, / and one "
+			    "of s m h d, such as 30/m");
 		rate = (struct config_rate){ (unsigned)count, unit->factor };
 	}
 	*(struct config_rate *)value = rate;
@@ -493,10 +503,9 @@ static bool print_rate(const struct config_directive *d, const void *value, stru
 	const struct unit *unit = time_units;
 	while (unit->name && unit->factor != rate->per_ms)
 		unit++;
-	return rate->count ? buf_printf(out, "%u/%s", rate->count, unit->name) :
-		buf_append_string(out, "none");
+	return rate->count ? buf_printf(out, "%u/%s", rate->count, unit->name)
+			   : buf_append_string(out, "none");
 }
 
-const struct config_type config_type_rate = {
-	sizeof(struct config_rate), convert_rate, print_rate
-};
+const struct config_type config_type_rate = { sizeof(struct config_rate), convert_rate,
+	print_rate };

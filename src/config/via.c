@@ -12,7 +12,7 @@
 
 static const struct scheme {
 	const char *name;
-	uint16_t port;			/* 0: no host follows */
+	uint16_t port; /* 0: no host follows */
 } schemes[] = {
 	[CONFIG_SCHEME_SMTP] = { "smtp", 25 },
 	[CONFIG_SCHEME_SUBMISSION] = { "submission", 587 },
@@ -42,8 +42,8 @@ bool config_via_is_session(const struct config_via *via)
 static bool fail(const char *text, const char *why, struct fault *fault_out)
 {
 	char shown[CONFIG_SHOWN_MAX];
-	fault_set(fault_out, FAULT_LOCAL, "\"%s\" %s",
-		  config_shown(span_from_string(text), shown), why);
+	fault_set(
+	    fault_out, FAULT_LOCAL, "\"%s\" %s", config_shown(span_from_string(text), shown), why);
 	return false;
 }
 
@@ -52,8 +52,8 @@ static bool fail_scheme(const char *text, struct span name, struct fault *fault_
 	for (size_t i = 0; i < ARRAY_LEN(later_schemes); i++) {
 		if (!span_equal(name, span_from_string(later_schemes[i])))
 			continue;
-		fault_set(fault_out, FAULT_LOCAL, "\"%s\" is not in this version",
-			  later_schemes[i]);
+		fault_set(
+		    fault_out, FAULT_LOCAL, "\"%s\" is not in this version", later_schemes[i]);
 		return false;
 	}
 	unsigned best = CONFIG_NEAR_NOT;
@@ -62,17 +62,18 @@ static bool fail_scheme(const char *text, struct span name, struct fault *fault_
 		if (config_near_keep(name, schemes[i].name, &best))
 			near = schemes[i].name;
 	if (!near)
-		return fail(text, "does not begin with smtp:, submission:, smtps:, lmtp:, maildir: "
-			    "or discard; write for example submission://smtp.example.net:587",
-			    fault_out);
+		return fail(text,
+		    "does not begin with smtp:, submission:, smtps:, lmtp:, maildir: "
+		    "or discard; write for example submission://smtp.example.net:587",
+		    fault_out);
 	char shown[CONFIG_SHOWN_MAX];
 	fault_set(fault_out, FAULT_LOCAL, "the scheme \"%s\" is unknown; did you mean \"%s\"?",
-		  config_shown(name, shown), near);
+	    config_shown(name, shown), near);
 	return false;
 }
 
-static bool find_scheme(const char *text, struct span name, enum config_scheme *scheme_out,
-			struct fault *fault_out)
+static bool find_scheme(
+    const char *text, struct span name, enum config_scheme *scheme_out, struct fault *fault_out)
 {
 	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
 		if (!span_equal_nocase(name, span_from_string(schemes[i].name)))
@@ -89,19 +90,23 @@ static bool check_percents(const char *text, struct fault *fault_out)
 {
 	for (const char *c = strchr(text, '%'); c; c = strchr(c + 2, '%'))
 		if (c[1] != 'u' && c[1] != 'd')
-			return fail(text, "may contain %u (local part) and %d (domain), and no other %",
-				    fault_out);
+			return fail(text,
+			    "may contain %u (local part) and %d (domain), and no other %",
+			    fault_out);
 	return true;
 }
 
 static bool parse_maildir(struct config_arena *arena, const char *file, struct span rest,
-			  struct config_via *via, struct fault *fault_out)
+    struct config_via *via, struct fault *fault_out)
 {
 	if (!rest.len)
 		return fail(via->text, "needs a path: maildir:/var/mail/%u", fault_out);
 	if (span_starts_with(rest, SPAN("//")))
 		rest = span_skip(rest, span_starts_with(rest, SPAN("///")) ? 2 : 1);
 	via->path = config_path_resolve(arena, file, config_arena_copy(arena, rest));
+	if (strlen(via->path) > CONFIG_PATH_MAX)
+		return fail(
+		    via->text, "is too long for a path: 1024 bytes are the limit", fault_out);
 	return check_percents(via->path, fault_out);
 }
 
@@ -120,8 +125,8 @@ static bool check_host(struct span host, struct fault *fault_out)
 	return config_domain_check(host, fault_out);
 }
 
-static bool parse_authority(struct config_arena *arena, struct span rest, struct config_via *via,
-			    struct fault *fault_out)
+static bool parse_authority(
+    struct config_arena *arena, struct span rest, struct config_via *via, struct fault *fault_out)
 {
 	size_t host_len = span_find(rest, ':');
 	bool bracketed = rest.len && rest.data[0] == '[';
@@ -132,10 +137,10 @@ static bool parse_authority(struct config_arena *arena, struct span rest, struct
 	}
 	struct span host = span_head(rest, host_len), port = span_skip(rest, host_len);
 	via->port = config_scheme_port(via->scheme);
-	if (port.len && (port.data[0] != ':' || !config_port_parse(span_skip(port, 1), &via->port) ||
-			 !via->port))
-		return fail(via->text, "has no valid port behind its host: a number from 1 to 65535",
-			    fault_out);
+	if (port.len && (port.data[0] != ':' ||
+			    !config_port_parse(span_skip(port, 1), &via->port) || !via->port))
+		return fail(via->text,
+		    "has no valid port behind its host: a number from 1 to 65535", fault_out);
 	if (!host.len)
 		return fail(via->text, "names no host", fault_out);
 	if (!check_host(host, fault_out))
@@ -146,21 +151,22 @@ static bool parse_authority(struct config_arena *arena, struct span rest, struct
 	return true;
 }
 
-static bool parse_unix(struct config_arena *arena, struct span path, struct config_via *via,
-		       struct fault *fault_out)
+static bool parse_unix(
+    struct config_arena *arena, struct span path, struct config_via *via, struct fault *fault_out)
 {
 	enum { SOCKET_PATH_MAX = 107 };
 	if (via->scheme != CONFIG_SCHEME_LMTP)
-		return fail(via->text, "is not possible: only lmtp goes to a unix socket", fault_out);
+		return fail(
+		    via->text, "is not possible: only lmtp goes to a unix socket", fault_out);
 	if (!path.len || path.data[0] != '/' || path.len > SOCKET_PATH_MAX)
-		return fail(via->text, "needs an absolute path of at most 107 bytes behind unix:",
-			    fault_out);
+		return fail(via->text,
+		    "needs an absolute path of at most 107 bytes behind unix:", fault_out);
 	via->path = config_arena_copy(arena, path);
 	return true;
 }
 
-static bool parse_session(struct config_arena *arena, struct span rest, struct config_via *via,
-			  struct fault *fault_out)
+static bool parse_session(
+    struct config_arena *arena, struct span rest, struct config_via *via, struct fault *fault_out)
 {
 	if (!span_starts_with(rest, SPAN("//")))
 		return fail(via->text, "needs // between scheme and host", fault_out);
@@ -172,8 +178,8 @@ static bool parse_session(struct config_arena *arena, struct span rest, struct c
 	return parse_authority(arena, rest, via, fault_out);
 }
 
-static bool parse(struct config_arena *arena, const char *file, struct config_via *via,
-		  struct fault *fault_out)
+static bool parse(
+    struct config_arena *arena, const char *file, struct config_via *via, struct fault *fault_out)
 {
 	struct span all = span_from_string(via->text);
 	size_t colon = span_find(all, ':');
@@ -181,8 +187,8 @@ static bool parse(struct config_arena *arena, const char *file, struct config_vi
 		return false;
 	struct span rest = colon < all.len ? span_skip(all, colon + 1) : span_of("", 0);
 	if (via->scheme == CONFIG_SCHEME_DISCARD)
-		return !rest.len || fail(via->text, "takes nothing behind it: write discard",
-					 fault_out);
+		return !rest.len ||
+		       fail(via->text, "takes nothing behind it: write discard", fault_out);
 	if (via->scheme == CONFIG_SCHEME_MAILDIR)
 		return parse_maildir(arena, file, rest, via, fault_out);
 	return parse_session(arena, rest, via, fault_out);
@@ -195,11 +201,12 @@ static bool has_login(struct span text)
 }
 
 bool config_via_parse(struct config_arena *arena, const char *file, const char *text,
-		      struct config_via *out, struct fault *fault_out)
+    struct config_via *out, struct fault *fault_out)
 {
 	if (has_login(span_from_string(text))) {
-		fault_set(fault_out, FAULT_LOCAL, "a login does not belong in a URL: use login and "
-			  "password-file, or an account");
+		fault_set(fault_out, FAULT_LOCAL,
+		    "a login does not belong in a URL: use login and "
+		    "password-file, or an account");
 		return false;
 	}
 	struct config_via via = { .text = config_arena_copy(arena, span_from_string(text)) };
@@ -224,8 +231,8 @@ static bool append_safe(struct buf *out, struct span value)
 	return true;
 }
 
-static bool append_expanded(const char *path, struct span local, struct span domain,
-			    struct buf *out)
+static bool append_expanded(
+    const char *path, struct span local, struct span domain, struct buf *out)
 {
 	for (const char *c = path; *c; c++) {
 		bool done;
