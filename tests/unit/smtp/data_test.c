@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+#include "smtp/data.h"
+
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum outcome {
+	ENDS,		/* content is what was meant, rest stays */
+	WAITS,
+	BARE_LF,	/* after the content */
+	BARE_CR,
+};
+
+static const struct read_case {
+	const char *name, *input;
+	enum outcome want;
+	const char *content, *rest;
+	uint64_t line;
+} read_cases[] = {
+	{ "an empty message", ".\r\n", ENDS, "", "" },
+	{ "a line", "a\r\n.\r\n", ENDS, "a\r\n", "" },
+	{ "what follows stays", "a\r\n.\r\nQUIT\r\n", ENDS, "a\r\n", "QUIT\r\n" },
+	{ "a stuffed dot", "..\r\n.\r\n", ENDS, ".\r\n", "" },
+	{ "a dot that was not stuffed", ".a\r\n.\r\n", ENDS, "a\r\n", "" },
+	{ "dots inside lines", "a.\r\nb.c\r\n.\r\n", ENDS, "a.\r\nb.c\r\n", "" },
+	{ "empty lines", "\r\n\r\n.\r\n", ENDS, "\r\n\r\n", "" },
+	{ "a dot and a blank", ". \r\n.\r\n", ENDS, " \r\n", "" },
+	{ "no end", "abc\r\n", WAITS, "abc\r\n", "" },
+	{ "a half line", "abc", WAITS, "abc", "" },
+	{ "a CR waits", "abc\r", WAITS, "abc", "\r" },
+	{ "a dot waits", "abc\r\n.", WAITS, "abc\r\n", "." },
+	{ "a dot and a CR wait", "abc\r\n.\r", WAITS, "abc\r\n", ".\r" },
+	{ "LF alone", "a\nb", BARE_LF, "a", "\nb", 1 },
+	{ "LF first", "\n", BARE_LF, "", "\n", 1 },
+	{ "LF in the third line", "a\r\nb\r\nc\n", BARE_LF, "a\r\nb\r\nc", "\n", 3 },
+	{ "CR alone", "a\rb", BARE_CR, "a", "\rb", 1 },
+	{ "CR CR LF", "a\r\r\n", BARE_CR, "a", "\r\r\n", 1 },
+	{ "a CR before an LF far away", "a\rbc\r\n", BARE_CR, "a", "\rbc\r\n", 1 },
+	{ "LF . LF", "a\n.\nb", BARE_LF, "a", "\n.\nb", 1 },
+	{ "LF . CR LF", "a\n.\r\nb", BARE_LF, "a", "\n.\r\nb", 1 },
+	{ "CR . CR", "a\r.\rb", BARE_CR, "a", "\r.\rb", 1 },
+	{ "CR LF . LF", "a\r\n.\nb", BARE_LF, "a\r\n", "\nb", 2 },
+	{ "CR LF . CR", "a\r\n.\rb", BARE_CR, "a\r\n", "\rb", 2 },
+	{ "CR LF . CR CR LF", "a\r\n.\r\r\n", BARE_CR, "a\r\n", "\r\r\n", 2 },
+};
+
+/* Feeds the input in pieces of piece_len, each in memory of its own size, as the owner of a machine
+   does: what was not taken comes again in front of the next piece. */
+struct feeder {
+	struct smtp_data_reader reader;
+	struct buf input, content;
+	enum smtp_data_result last;
+};
+
+static void read_available(struct feeder *f)
+{
+	do {
+		size_t len = f->input.len;
+		char *copy = malloc(len ? len : 1);
+		struct span rest, content = SPAN("");
+
+		memcpy(copy, buf_span(&f->input).data, len);
+		rest = span_of(copy, len);
+		f->last = smtp_data_read(&f->reader, &rest, &content);
+		if (f->last == SMTP_DATA_CONTENT) {
+			assert_true(content.len > 0);
+			buf_append(&f->content, content);
+		}
+		buf_consume(&f->input, len - rest.len);
+		free(copy);
+	} while (f->last == SMTP_DATA_CONTENT);
+}
+
+static void read_in_pieces(struct feeder *f, struct span input, size_t piece_len)
+{
+	smtp_data_reader_init(&f->reader);
+	buf_init(&f->input, 1000);
+	buf_init(&f->content, 1000);
+	f->last = SMTP_DATA_NEED_MORE;
+	while (input.len > 0 && f->last == SMTP_DATA_NEED_MORE) {
+		size_t len = piece_len < input.len ? piece_len : input.len;
+
+		buf_append(&f->input, span_head(input, len));
+		input = span_skip(input, len);
+		read_available(f);
+		if (f->last == SMTP_DATA_NEED_MORE)
+			assert_true(f->input.len <= 3);
+	}
+	buf_append(&f->input, input);
+}
+
+static void assert_text(struct span got, const char *want)
+{
+	assert_int_equal(got.len, strlen(want));
+	assert_memory_equal(got.data, want, got.len);
+}
+
+static void only_crlf_dot_crlf_ends_content_in_pieces_of_any_length(void **state)
+{
+	static const enum smtp_data_result results[] = { [ENDS] = SMTP_DATA_END,
+		[WAITS] = SMTP_DATA_NEED_MORE, [BARE_LF] = SMTP_DATA_BARE_LF,
+		[BARE_CR] = SMTP_DATA_BARE_CR };
+
+	for (size_t i = 0; i < ARRAY_LEN(read_cases); i++) {
+		const struct read_case *c = &read_cases[i];
+		struct span input = span_from_string(c->input);
+
+		for (size_t piece_len = 1; piece_len <= input.len; piece_len++) {
+			struct feeder f;
+
+			print_message("%s, in pieces of %zu\n", c->name, piece_len);
+			read_in_pieces(&f, input, piece_len);
+			assert_int_equal(f.last, results[c->want]);
+			assert_text(buf_span(&f.content), c->content);
+			assert_text(buf_span(&f.input), c->rest);
+			assert_int_equal(f.reader.octets, strlen(c->content));
+			if (c->line)
+				assert_int_equal(f.reader.line, c->line);
+			buf_fini(&f.input);
+			buf_fini(&f.content);
+		}
+	}
+}
+
+static void content_comes_in_one_piece_where_nothing_stands_between(void **state)
+{
+	struct span input = SPAN("one\r\ntwo\r\nthree\r\n..four\r\n.\r\n"), content;
+	struct smtp_data_reader reader;
+
+	smtp_data_reader_init(&reader);
+	assert_int_equal(smtp_data_read(&reader, &input, &content), SMTP_DATA_CONTENT);
+	assert_text(content, "one\r\ntwo\r\nthree\r\n");
+	assert_int_equal(smtp_data_read(&reader, &input, &content), SMTP_DATA_CONTENT);
+	assert_text(content, ".four\r\n");
+	assert_int_equal(smtp_data_read(&reader, &input, &content), SMTP_DATA_END);
+}
+
+static const struct discard_case {
+	const char *input;
+	bool want;
+	const char *rest;
+} discard_cases[] = {
+	{ "\nx\r\n.\r\nQUIT\r\n", true, "QUIT\r\n" },
+	{ "\n.\r\nx\r\n.\r\n", true, "" },
+	{ "\n.\nx\r\n..\r\n.x\r\n.\r\n", true, "" },
+	{ "\r.\r\n", false, "" },
+	{ "\nx\r\n.\r", false, ".\r" },
+	{ "\nx\r\n.", false, "." },
+	{ "\nx\r", false, "\r" },
+	{ "\nx\r\n.\n\r\n.\r\ny", true, "y" },
+	{ "\nx\r\n.\r\r\n.\r\ny", true, "y" },
+};
+
+/* A reader that stands behind "a", in the middle of a line. */
+static void reader_after_a(struct smtp_data_reader *reader)
+{
+	struct span input = SPAN("a"), content;
+
+	smtp_data_reader_init(reader);
+	assert_int_equal(smtp_data_read(reader, &input, &content), SMTP_DATA_CONTENT);
+}
+
+static void discarding_ends_where_the_message_does(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(discard_cases); i++) {
+		const struct discard_case *c = &discard_cases[i];
+		struct span whole = span_from_string(c->input);
+
+		for (size_t cut = 0; cut <= whole.len; cut++) {
+			struct smtp_data_reader reader;
+			struct span input = span_head(whole, cut);
+			uint64_t dropped = 0;
+			bool ended;
+
+			reader_after_a(&reader);
+			ended = smtp_data_discard(&reader, &input, &dropped);
+			if (!ended)
+				assert_true(input.len <= 3);
+			input = span_skip(whole, (size_t)(input.data - whole.data));
+			if (!ended)
+				ended = smtp_data_discard(&reader, &input, &dropped);
+			print_message("discard %zu cut at %zu\n", i, cut);
+			assert_int_equal(ended, c->want);
+			assert_text(input, c->rest);
+			assert_int_equal(dropped, whole.len - input.len);
+		}
+	}
+}
+
+static const struct write_case {
+	const char *content, *want;
+} write_cases[] = {
+	{ "", ".\r\n" },
+	{ "a\r\n", "a\r\n.\r\n" },
+	{ "a", "a\r\n.\r\n" },
+	{ ".\r\n", "..\r\n.\r\n" },
+	{ "..\r\n.x\r\na.\r\n", "...\r\n..x\r\na.\r\n.\r\n" },
+	{ "\r\n.\r\n", "\r\n..\r\n.\r\n" },
+	{ "a\r\n.\r\n.\r\n\r\n.b", "a\r\n..\r\n..\r\n\r\n..b\r\n.\r\n" },
+};
+
+static void written_dots_are_stuffed_in_pieces_of_any_length(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(write_cases); i++) {
+		struct span whole = span_from_string(write_cases[i].content);
+
+		for (size_t piece_len = 1; piece_len <= whole.len + 1; piece_len++) {
+			struct span content = whole;
+			struct smtp_data_writer writer;
+			struct buf b;
+
+			buf_init(&b, 1000);
+			smtp_data_writer_init(&writer);
+			while (content.len > 0) {
+				size_t len = piece_len < content.len ? piece_len : content.len;
+
+				assert_int_equal(
+				    smtp_data_write(&writer, &b, span_head(content, len)), len);
+				content = span_skip(content, len);
+			}
+			assert_true(smtp_data_finish(&writer, &b));
+			assert_text(buf_span(&b), write_cases[i].want);
+			buf_fini(&b);
+		}
+	}
+}
+
+/* A full buffer takes what it can; the rest goes on as if nothing had been. */
+static void writing_heeds_the_ceiling(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(write_cases); i++) {
+		for (size_t max = 2; max < 8; max++) {
+			struct span content = span_from_string(write_cases[i].content);
+			struct smtp_data_writer writer;
+			struct buf b, all;
+
+			buf_init(&b, max);
+			buf_init(&all, 1000);
+			smtp_data_writer_init(&writer);
+			while (content.len > 0) {
+				size_t taken = smtp_data_write(&writer, &b, content);
+
+				assert_true(taken > 0);
+				content = span_skip(content, taken);
+				buf_append(&all, buf_span(&b));
+				buf_clear(&b);
+			}
+			assert_true(smtp_data_finish(&writer, &all));
+			assert_text(buf_span(&all), write_cases[i].want);
+			buf_fini(&b);
+			buf_fini(&all);
+		}
+	}
+}
+
+static void a_full_buffer_does_not_get_half_a_final_dot(void **state)
+{
+	struct smtp_data_writer writer;
+	struct buf b;
+
+	buf_init(&b, 2);
+	smtp_data_writer_init(&writer);
+	assert_false(smtp_data_finish(&writer, &b));
+	assert_int_equal(b.len, 0);
+	buf_fini(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_crlf_dot_crlf_ends_content_in_pieces_of_any_length),
+		cmocka_unit_test(content_comes_in_one_piece_where_nothing_stands_between),
+		cmocka_unit_test(discarding_ends_where_the_message_does),
+		cmocka_unit_test(written_dots_are_stuffed_in_pieces_of_any_length),
+		cmocka_unit_test(writing_heeds_the_ceiling),
+		cmocka_unit_test(a_full_buffer_does_not_get_half_a_final_dot),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
