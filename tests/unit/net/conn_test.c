@@ -63,6 +63,7 @@ static void ceilings_hold_while_the_reader_rests(void **state)
 	assert_pattern(&b.got, TOTAL);
 	assert_true(a.pending_max <= CONN_OUTPUT_MAX);
 	assert_true(b.input_seen_max <= CONN_INPUT_MAX);
+	assert_string_equal(b.fault, "");
 	end_fini(&a);
 	end_fini(&b);
 }
@@ -288,6 +289,20 @@ static void lingering_is_bounded_in_bytes(void **state)
 	UNTIL(a.fault[0]);
 	assert_non_null(strstr(a.fault, "reset"));
 	UNTIL(loop.conn_count == 1);
+	end_fini(&a);
+	end_fini(&b);
+}
+
+static void lingering_is_bounded_in_time(void **state)
+{
+	int64_t begin = net_loop_now_ms(&loop);
+	struct end a, b;
+
+	open_tcp_pair(&a, &b);
+	conn_close(&b.c, CONN_CLOSE_LINGER);	/* and the peer keeps its end open */
+	UNTIL(loop.conn_count == 1);
+	assert_true(net_loop_now_ms(&loop) - begin < 5000);
+	assert_true(a.eof);
 	end_fini(&a);
 	end_fini(&b);
 }
@@ -575,6 +590,7 @@ int main(void)
 		TEST(last_words_stand_before_the_failure),
 		TEST(lingering_close_saves_the_last_reply),
 		TEST(lingering_is_bounded_in_bytes),
+		TEST(lingering_is_bounded_in_time),
 		TEST(flushing_close_sends_everything),
 		TEST(owner_may_close_and_go_inside_its_callback),
 		TEST(loop_cuts_off_what_lingers),
