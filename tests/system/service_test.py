@@ -28,13 +28,14 @@ def test_sighup_keeps_sessions_and_takes_new_routes_and_certificates(stage):
     frank = Frank(stage, f'route * {{ via smtp://127.0.0.1:{old.port}; }}')
     with clients.connect(frank.port) as client:
         client.sendmail(clients.SENDER, [clients.RECIPIENT], clients.MESSAGE)
-        frank.reload(routes=f'route * {{ via smtp://127.0.0.1:{new.port}; }}')
+        check(frank.reload(routes=f'route * {{ via smtp://127.0.0.1:{new.port}; }}'),
+              frank.log_text())
         new.wait_messages(1)
         client.sendmail(clients.SENDER, [clients.RECIPIENT], clients.MESSAGE)
     new.wait_messages(2)
     other = Certificate(stage)
     frank.certificate = other
-    frank.reload()
+    check(frank.reload(), frank.log_text())
     with clients.connect(frank.submission, 'starttls', other.certificate) as client:
         check_equal(client.noop()[0], 250)
 
@@ -51,7 +52,7 @@ def test_a_broken_configuration_is_refused_with_all_its_errors(stage):
 def test_a_broken_configuration_on_reload_leaves_the_old_one_in_force(stage):
     hop = ScriptedServer(stage)
     frank = Frank(stage, f'route * {{ via smtp://127.0.0.1:{hop.port}; }}')
-    frank.reload(extra='banana yes;')
+    check(not frank.reload(extra='banana yes;'), 'a directive unknown was taken')
     done = clients.swaks(frank.port)
     check_equal(done.returncode, 0, done.stdout.decode())
     hop.wait_messages(1)

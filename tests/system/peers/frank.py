@@ -142,12 +142,14 @@ class Frank:
         self.start()
 
     def reload(self, **values):
-        """Writes a changed configuration, sends SIGHUP, and waits until the log says what became
-        of it."""
+        """Writes a changed configuration, sends SIGHUP, and waits until the log says what became of
+        it; True when the new one is in force."""
         self.configure(**values)
-        seen = self.log_text().count('reload')
+        seen = len(self.events('reloaded')), len(self.events('reload-refused'))
         self.process.send(signal.SIGHUP)
-        wait_for(lambda: self.log_text().count('reload') > seen, 'the log names the reload')
+        wait_for(lambda: seen != (len(self.events('reloaded')), len(self.events('reload-refused'))),
+                 'the log names the reload')
+        return len(self.events('reloaded')) > seen[0]
 
     def command(self, *argv, stdin=b'', timeout=30):
         """Runs `frank ARGV… -c CONFIGURATION`; stdout and stderr are bytes."""
@@ -184,10 +186,14 @@ class Frank:
         return [line for line in self.log_text().splitlines()
                 if all(word in line for word in words)]
 
-    def wait_log(self, *words, count=1, timeout=10):
-        wait_for(lambda: len(self.log_lines(*words)) >= count,
-                 f'{count} log lines contain {", ".join(words)}', timeout)
-        return self.log_lines(*words)
+    def events(self, name, *words):
+        """The log lines of an event (src/relay/events.c) that contain every one of the words."""
+        return self.log_lines(f'event={name} ', *words)
+
+    def wait_event(self, name, *words, count=1, timeout=10):
+        wait_for(lambda: len(self.events(name, *words)) >= count,
+                 f'{count} lines of {name} {" ".join(words)} are logged', timeout)
+        return self.events(name, *words)
 
     def wait_ports(self):
         wait_for(lambda: all(accepts(port) for port in
