@@ -150,8 +150,8 @@ static char *make_excerpt(const struct config_place *place)
 	return buf_take_string(&out);
 }
 
-static void add(struct config_report *report, bool warning, const struct config_place *place,
-    const char *format, va_list arguments)
+__attribute__((format(printf, 4, 0))) static void add(struct config_report *report, bool warning,
+    const struct config_place *place, const char *format, va_list arguments)
 {
 	if (warning)
 		report->warning_count++;

@@ -29,6 +29,29 @@ CONFIG_READER(own_password_file)
 CONFIG_READER(source)
 CONFIG_READER(log) /* of struct config */
 
+/* ---- what the readers share ---- */
+
+/* Room for one more element of an array that belongs to the configuration. */
+#define CONFIG_ADD(b, array, count, ...)                                                           \
+	do {                                                                                       \
+		(array) = config_arena_grow((b)->arena, (array), (count), sizeof(*(array)));       \
+		(array)[(count)++] = (__VA_ARGS__);                                                \
+	} while (0)
+
+void config_report_fault(
+    struct config_builder *b, const struct config_word *word, const struct fault *fault);
+bool config_take_network(
+    struct config_builder *b, const struct config_word *word, struct config_network *out);
+bool config_take_via(
+    struct config_builder *b, const struct config_word *word, struct config_via *out);
+/* "file PATH": the path, from word number at on; NULL after an error. */
+const char *config_take_file_path(
+    struct config_builder *b, const struct config_statement *statement, size_t at);
+/* As it may be read again from any directory. */
+bool config_put_via(struct buf *out, const struct config_via *via);
+
+/* ---- blocks ---- */
+
 /* Reads the directives of a block into an object. */
 void config_read_children(struct config_builder *b, enum config_block block,
     const struct config_statement *statement, void *object);
