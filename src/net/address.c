@@ -105,6 +105,17 @@ bool net_address_from_path(struct span path, struct net_address *address_out)
 	return true;
 }
 
+bool net_address_is_loopback(const struct net_address *address)
+{
+	if (address->len == 0)
+		return false;
+	if (address->any.sa_family == AF_INET)
+		return (ntohl(address->v4.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
+	if (address->any.sa_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr);
+	return true;
+}
+
 bool net_address_equal(const struct net_address *a, const struct net_address *b)
 {
 	if (a->len != b->len)

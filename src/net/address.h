@@ -36,6 +36,8 @@ bool net_address_parse(struct span host, uint16_t port, struct net_address *addr
 /* False when the path is empty, holds a NUL or is longer than a sockaddr_un takes. */
 bool net_address_from_path(struct span path, struct net_address *address_out);
 
+/* 127.0.0.0/8, ::1, or a unix socket. */
+bool net_address_is_loopback(const struct net_address *address);
 bool net_address_equal(const struct net_address *a, const struct net_address *b);
 uint16_t net_address_port(const struct net_address *address);		/* 0 for a unix socket */
 void net_address_set_port(struct net_address *address, uint16_t port);

@@ -339,6 +339,7 @@ static int on_new_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
+/* A copy: OpenSSL writes into the session it uses, and other threads may use this one too. */
 static void offer_session(SSL *ssl, struct tls_state *state)
 {
 	struct span key = span_from_string(state->session_key);
@@ -347,8 +348,11 @@ static void offer_session(SSL *ssl, struct tls_state *state)
 	pthread_mutex_lock(&state->client->lock);
 	session = map_get(state->client->sessions, key);
 	if (session)
-		SSL_set_session(ssl, session);
+		session = SSL_SESSION_dup(session);
 	pthread_mutex_unlock(&state->client->lock);
+	if (session)
+		SSL_set_session(ssl, session);
+	SSL_SESSION_free(session);
 }
 
 /* ---- client: context ---- */
