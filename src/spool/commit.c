@@ -114,7 +114,8 @@ static int order_of_ids(const void *left, const void *right)
 static bool apply_results(
 	struct spool_store *store, const struct spool_batch *batch, struct fault *fault_out)
 {
-	qsort(batch->results, batch->result_count, sizeof(*batch->results), order_of_ids);
+	if (batch->result_count > 1)
+		qsort(batch->results, batch->result_count, sizeof(*batch->results), order_of_ids);
 	for (size_t i = 0; i < batch->result_count; i++)
 		if (!apply_result(store, batch->results[i], batch->now_ms, fault_out))
 			return false;

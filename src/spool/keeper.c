@@ -196,7 +196,8 @@ static void begin_round(struct results *results)
 	results->round_next = 0;
 	results->waiting = NULL;
 	results->waiting_count = results->waiting_room = 0;
-	qsort(results->round, results->round_count, sizeof(*results->round), order_of_ids);
+	if (results->round_count > 1)
+		qsort(results->round, results->round_count, sizeof(*results->round), order_of_ids);
 }
 
 static bool results_due(const struct keeper *keeper, bool stopping, int64_t now_ms)

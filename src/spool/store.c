@@ -96,6 +96,10 @@ static bool take_lock(struct spool_store *store, struct fault *fault_out)
 static bool open_database(struct spool_store *store, struct fault *fault_out)
 {
 	char *path = path_below(store, "queue.db");
+	/* SQLite's own mode would be 0644; its log takes after the file. */
+	int fd = store->settings.create ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
+	if (fd >= 0)
+		close(fd);
 	bool ok = spool_database_open(&store->database, path, store->settings.sqlite_vfs,
 		store->settings.create, fault_out);
 	mem_free(path);

@@ -141,7 +141,8 @@ bool engine_compact(struct spool_store *store, bool *more_out, struct fault *fau
 	/* What is still live there is damaged, or cannot be found: never tried again. */
 	if (copied != SPOOL_APPEND_DONE || end)
 		store->compacting = 0;
-	else
+	/* There may be another such segment. */
+	if (copied == SPOOL_APPEND_DONE)
 		*more_out = true;
 	if (copied == SPOOL_APPEND_DONE && end && segment->live_count > 0)
 		segment->stuck = true;
