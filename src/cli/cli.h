@@ -30,6 +30,7 @@ struct cli_command {
 	int (*run)(int argc, char **argv);
 };
 
+int cli_serve(int argc, char **argv);
 int cli_user(int argc, char **argv);
 
 /* To standard error: "frank: ", the sentence, a line end. */
@@ -41,6 +42,8 @@ int cli_usage(const char *command, const char *format, ...) __attribute__((forma
    ~/.config/frank/frank.conf, /etc/frank/frank.conf, whichever is there first. NULL when there is
    none or it has errors; they are printed then, and so are warnings always. */
 const struct config *cli_load_config(const char *path);
+/* The same from a known file, with the problems in the report and nothing printed. */
+const struct config *cli_read_config(const char *path, struct config_report *report);
 /* Files and environment as config_load() wants them. */
 const struct config_source *cli_config_source(void);
 /* The file that the above would read, as a string on the heap; NULL when there is none. */

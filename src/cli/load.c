@@ -132,7 +132,7 @@ static char *qualified_name(const char *name)
 
 /* The resolver, which may be slow, is asked only when the file leaves the name to the machine and
    the machine's own name is a single label. */
-static const struct config *load(const char *path, struct config_report *report)
+const struct config *cli_read_config(const char *path, struct config_report *report)
 {
 	char *name = own_name();
 	const struct config *config = config_load(cli_config_source(), path, name, report);
@@ -171,7 +171,7 @@ const struct config *cli_load_config(const char *path)
 	}
 	struct config_report report;
 	config_report_init(&report);
-	const struct config *config = load(found, &report);
+	const struct config *config = cli_read_config(found, &report);
 	if (report.count > 0)
 		print_report(&report);
 	config_report_fini(&report);

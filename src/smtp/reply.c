@@ -163,7 +163,11 @@ static void append_printable(struct buf *b, struct span text)
 
 bool smtp_reply_append(struct buf *b, enum smtp_reply_id id, struct span text)
 {
-	const struct smtp_reply *reply = smtp_reply_get(id);
+	return smtp_reply_append_custom(b, smtp_reply_get(id), text);
+}
+
+bool smtp_reply_append_custom(struct buf *b, const struct smtp_reply *reply, struct span text)
+{
 	size_t prefix = 4 + (reply->enhanced ? strlen(reply->enhanced) + 1 : 0);
 	size_t room = SMTP_REPLY_LINE_MAX - 2 - prefix;
 

@@ -119,5 +119,7 @@ const struct smtp_reply *smtp_reply_get(enum smtp_reply_id id);
 /* Appends the reply to b; an empty text takes the table's. Returns false at b's ceiling, and
    nothing is written. */
 bool smtp_reply_append(struct buf *b, enum smtp_reply_id id, struct span text);
+/* The same for a reply in the operator's own words, which no table can hold. */
+bool smtp_reply_append_custom(struct buf *b, const struct smtp_reply *reply, struct span text);
 
 #endif

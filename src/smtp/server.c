@@ -230,6 +230,22 @@ void smtp_server_answer(struct smtp_server *s, enum smtp_reply_id id, const char
 		close_after_421(s);
 }
 
+void smtp_server_answer_custom(struct smtp_server *s, unsigned code, const char *enhanced,
+	const char *text)
+{
+	struct smtp_reply reply = { .code = code, .enhanced = enhanced, .text = text };
+	unsigned owed = s->owed;
+	size_t before_len = s->output->len;
+
+	assert(owed && owed != SMTP_OWED_AUTH && code >= 400);
+	if (smtp_reply_append_custom(s->output, &reply, SPAN("")))
+		smtp_server_observe_replies(s, before_len);
+	s->owed = SMTP_OWED_NOTHING;
+	settle(s, owed, false);
+	if (code == 421)
+		close_after_421(s);
+}
+
 void smtp_server_auth_challenge(struct smtp_server *s, struct span challenge)
 {
 	size_t before_len = s->output->len;

@@ -210,6 +210,10 @@ enum smtp_server_event_kind smtp_server_next(struct smtp_server *s, struct span 
 void smtp_server_answer(struct smtp_server *s, enum smtp_reply_id id, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The same in the operator's own words (a route's "refuse"): code is 400 to 599; enhanced may be NULL. */
+void smtp_server_answer_custom(struct smtp_server *s, unsigned code, const char *enhanced,
+			       const char *text);
+
 /* Answer AUTH_BEGIN and AUTH_RESPONSE. challenge is raw, at most 9,210 bytes. A failure is an
    answer of 4yz or 5yz, usually SMTP_REPLY_AUTH_REJECTED or _TEMPORARY (which does not count
    as a failure). */

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+
+#include "base/memory.h"
+#include "relay/control.h"
+#include "relay/events.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LANES_MAX 60
+#define PROBLEMS_MAX (256 * 1024)
+
+/* ---- reading the configuration anew ---- */
+
+static const struct config *load_again(void *context, struct buf *problems_out)
+{
+	struct config_report *report = MEM_NEW(struct config_report);
+	const struct config *config;
+
+	config_report_init(report);
+	config = cli_read_config(context, report);
+	config_report_format(report, problems_out);
+	config_report_fini(report);
+	mem_free(report);
+	return config;
+}
+
+/* ---- privileges ---- */
+
+static bool fail(const char *what, const char *path)
+{
+	cli_complain("%s %s: %s", what, path, strerror(errno));
+	return false;
+}
+
+/* What the relay will have to write as NAME must be NAME's before it is no longer root. */
+static bool give_spool(const struct config *config, const struct passwd *user)
+{
+	const char *path = config->spool.path;
+	struct stat status;
+
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return fail("cannot make the spool", path);
+	if (stat(path, &status) != 0)
+		return fail("cannot look at the spool", path);
+	if (status.st_uid != user->pw_uid && chown(path, user->pw_uid, user->pw_gid) != 0)
+		return fail("cannot give the spool to the user", path);
+	if (config->log.target == LOG_TARGET_FILE &&
+	    chown(config->log.path, user->pw_uid, user->pw_gid) != 0)
+		return fail("cannot give the log to the user", config->log.path);
+	return true;
+}
+
+static bool drop_privileges(const struct config *config)
+{
+	const struct passwd *user;
+
+	if (!config->user) {
+		if (geteuid() == 0)
+			cli_complain("warning: running as root; \"user NAME;\" in the "
+				     "configuration lets it drop that after binding");
+		return true;
+	}
+	user = getpwnam(config->user);
+	if (!user) {
+		cli_complain("user %s: there is no such user on this machine", config->user);
+		return false;
+	}
+	if (geteuid() == user->pw_uid)
+		return true;
+	if (geteuid() != 0) {
+		cli_complain("user %s: only root can become another user", config->user);
+		return false;
+	}
+	if (!give_spool(config, user))
+		return false;
+	if (initgroups(user->pw_name, user->pw_gid) != 0 || setgid(user->pw_gid) != 0 ||
+	    setuid(user->pw_uid) != 0)
+		return fail("cannot become the user", config->user);
+	return true;
+}
+
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* ---- start ---- */
+
+static unsigned count_lanes(const struct config *config)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned lanes = config->lanes ? config->lanes : cores > 0 ? (unsigned)cores : 1;
+
+	return lanes < LANES_MAX ? lanes : LANES_MAX;
+}
+
+static const struct setup *load_setup(const struct config *config)
+{
+	struct buf problems;
+	const struct setup *setup;
+
+	buf_init(&problems, PROBLEMS_MAX);
+	setup = setup_create(config, NULL, &problems);
+	fprintf(stderr, "%s", buf_string(&problems));
+	buf_fini(&problems);
+	return setup;
+}
+
+static int serve(const struct config *config)
+{
+	struct control_sockets sockets;
+	struct control_options options = {
+		.lane_count = count_lanes(config),
+		.sockets = &sockets,
+		.load = load_again,
+		.load_context = mem_strdup(config->file),
+	};
+	struct fault fault = { 0 };
+
+	options.setup = load_setup(config);
+	if (!options.setup)
+		return CLI_EXIT_USAGE;
+	if (!log_open(config->log.target, config->log.path, config->log.json, &fault) ||
+	    !control_bind(config, options.lane_count, &sockets, &fault)) {
+		cli_complain("%s", fault.text);
+		return CLI_EXIT_LOCAL;
+	}
+	if (!drop_privileges(config))
+		return CLI_EXIT_USAGE;
+	prctl(PR_SET_DUMPABLE, 0);	/* secrets do not go into core dumps */
+	log_start_writer();
+	if (!control_run(&options, &fault)) {
+		log_close();
+		cli_complain("%s", fault.text);
+		return CLI_EXIT_LOCAL;
+	}
+	log_close();
+	mem_free(options.load_context);
+	return CLI_EXIT_DONE;
+}
+
+int cli_serve(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const struct config *config;
+	const char *path = NULL;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+		if (option != 'c')
+			return cli_usage("serve", "unknown option");
+		path = optarg;
+	}
+	if (optind < argc)
+		return cli_usage("serve", "unexpected argument: %s", argv[optind]);
+	config = cli_load_config(path);
+	if (!config)
+		return CLI_EXIT_USAGE;
+	raise_descriptor_limit();
+	return serve(config);
+}

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+#include "relay/control.h"
+
+#include "base/memory.h"
+#include "base/moment.h"
+#include "base/random.h"
+#include "relay/bind.h"
+#include "relay/events.h"
+#include "relay/watch.h"
+#include "spool/store.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define FILE_WORKERS 2
+#define FILE_QUEUE_MAX 4096
+#define HASH_QUEUE_MAX 1024
+#define HASH_NICE 10
+
+/* ---- mail to lanes ---- */
+
+static void tell_lane(struct control *c, unsigned lane, struct relay_mail *mail)
+{
+	mailbox_post(&c->lanes[lane]->from_control.box, &mail->item);
+}
+
+static void tell_all(struct control *c, enum relay_mail_kind kind)
+{
+	for (unsigned i = 0; i < c->services.lane_count; i++) {
+		struct relay_mail *mail = MEM_NEW(struct relay_mail);
+		mail->kind = kind;
+		tell_lane(c, i, mail);
+	}
+}
+
+static void give_setup(struct control *c)
+{
+	for (unsigned i = 0; i < c->services.lane_count; i++) {
+		struct relay_mail_setup *mail = MEM_NEW(struct relay_mail_setup);
+		mail->mail.kind = RELAY_MAIL_SETUP;
+		mail->setup = setup_ref(c->setup);
+		tell_lane(c, i, &mail->mail);
+	}
+}
+
+void control_set_watchers(struct control *c, unsigned watchers)
+{
+	c->watchers = watchers;
+	for (unsigned i = 0; i < c->services.lane_count; i++) {
+		struct relay_mail_watch *mail = MEM_NEW(struct relay_mail_watch);
+		mail->mail.kind = RELAY_MAIL_WATCH;
+		mail->watchers = watchers;
+		tell_lane(c, i, &mail->mail);
+	}
+}
+
+/* ---- sockets ---- */
+
+static void log_binding(const struct control_binding *binding, enum event event)
+{
+	struct log_line line;
+
+	event_begin(&line, event);
+	log_text(&line, "listener", binding->label);
+	log_text(&line, "address", binding->text);
+	log_end(&line);
+}
+
+static void hand_out(struct control *c, struct control_binding *binding, const int *fds)
+{
+	for (unsigned i = 0; i < c->services.lane_count; i++) {
+		struct relay_mail_listen *mail = MEM_NEW(struct relay_mail_listen);
+		mail->mail.kind = RELAY_MAIL_LISTEN;
+		mail->address = binding->address;
+		mail->fd = fds[i];
+		tell_lane(c, i, &mail->mail);
+	}
+	list_append(&c->bindings, &binding->link);
+	log_binding(binding, EVENT_LISTENING);
+}
+
+static void hand_out_all(struct control *c, struct control_sockets *sockets)
+{
+	const int *fds = sockets->fds;
+	struct list *link;
+
+	while ((link = list_take_first(&sockets->bindings)) != NULL) {
+		hand_out(c, LIST_ENTRY(link, struct control_binding, link), fds);
+		fds += c->services.lane_count;
+	}
+	mem_free(sockets->fds);
+	sockets->fds = NULL;
+}
+
+static void end_binding(struct control *c, struct control_binding *binding)
+{
+	for (unsigned i = 0; i < c->services.lane_count; i++) {
+		struct relay_mail_listen *mail = MEM_NEW(struct relay_mail_listen);
+		mail->mail.kind = RELAY_MAIL_UNLISTEN;
+		mail->address = binding->address;
+		mail->fd = -1;
+		tell_lane(c, i, &mail->mail);
+	}
+	log_binding(binding, EVENT_LISTENING_ENDED);
+	list_remove(&binding->link);
+	mem_free(binding);
+}
+
+/* ---- reload ---- */
+
+static void refuse_reload(struct control *c, struct buf *problems)
+{
+	mem_free(c->reload_problem);
+	c->reload_problem = buf_take_string(problems);
+	event_sentence(EVENT_RELOAD_REFUSED, "the old configuration stays in force: %s",
+		       c->reload_problem);
+}
+
+static void log_warnings(struct buf *problems)
+{
+	struct span text = buf_span(problems), line;
+
+	while (span_take_until(&text, '\n', &line))
+		if (span_starts_with(line, SPAN("warning")) ||
+		    span_find_span(line, SPAN(": warning:")) < line.len)
+			event_sentence(EVENT_CONFIG_WARNING, "%.*s", SPAN_ARG(line));
+	buf_clear(problems);
+}
+
+static void put_in_force(struct control *c, const struct setup *setup)
+{
+	const struct setup *old = c->setup;
+
+	c->setup = setup;
+	give_setup(c);
+	schedule_set_setup(&c->schedule, setup);
+	setup_unref(&old);
+}
+
+/* New sockets are bound before anything changes, so that a port that cannot be had leaves all as it
+   was. */
+static bool reload_with(struct control *c, const struct setup *setup, struct buf *problems)
+{
+	struct control_sockets fresh;
+	struct fault fault;
+
+	if (!bind_changes(setup->config, c->services.lane_count, &c->bindings, &fresh, &fault)) {
+		buf_printf(problems, "%s\n", fault.text);
+		return false;
+	}
+	put_in_force(c, setup);
+	hand_out_all(c, &fresh);
+	LIST_FOR_EACH_SAFE(position, &c->bindings) {
+		struct control_binding *binding =
+			LIST_ENTRY(position, struct control_binding, link);
+		if (!binding->wanted)
+			end_binding(c, binding);
+	}
+	return true;
+}
+
+static void reload(struct control *c)
+{
+	const struct config *config;
+	const struct setup *setup = NULL;
+	struct buf problems;
+
+	buf_init(&problems, 256 * 1024);
+	sd_notify(0, "RELOADING=1");
+	config = c->load(c->load_context, &problems);
+	if (config)
+		setup = setup_create(config, c->setup, &problems);
+	if (setup && reload_with(c, setup, &problems)) {
+		log_warnings(&problems);
+		mem_free(c->reload_problem);
+		c->reload_problem = NULL;
+		c->reloaded_ms = moment_wall_ms();
+		event_sentence(EVENT_RELOADED, "%s is in force", config->file);
+	} else {
+		setup_unref(&setup);
+		refuse_reload(c, &problems);
+		if (config && !setup)
+			config_unref(&config);
+	}
+	sd_notify(0, "READY=1");
+	buf_fini(&problems);
+}
+
+static void on_certificate_timer(void *owner)
+{
+	struct control *c = owner;
+
+	if (c->setup->tls && tls_server_context_is_stale(c->setup->tls)) {
+		event_sentence(EVENT_CERTIFICATE_CHANGED, "%s or its key has changed; reloading",
+			       c->setup->config->tls.certificate);
+		reload(c);
+	}
+	net_timer_start(&c->certificate_timer, CONTROL_CERTIFICATE_CHECK_MS);
+}
+
+/* ---- stop ---- */
+
+static void on_stop_timer(void *owner)
+{
+	tell_all(owner, RELAY_MAIL_CUT);
+}
+
+static void stop(struct control *c)
+{
+	if (c->stopping)
+		return;
+	c->stopping = true;
+	event_sentence(EVENT_STOPPING, "sessions end at their next reply, within %d s",
+		       CONTROL_STOP_MS / 1000);
+	sd_notify(0, "STOPPING=1");
+	net_timer_stop(&c->certificate_timer);
+	schedule_stop(&c->schedule);
+	tell_all(c, RELAY_MAIL_STOP);
+	net_timer_start(&c->stop_timer, CONTROL_STOP_MS);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct control *c = handle->data;
+
+	if (number != SIGHUP)
+		stop(c);
+	else if (!c->stopping) {
+		struct fault fault;
+		if (!log_reopen(&fault))
+			event_sentence(EVENT_CONFIG_WARNING, "%s", fault.text);
+		reload(c);
+	}
+}
+
+static void watch_signal(struct control *c, uv_signal_t *handle, int number)
+{
+	uv_signal_init(&c->loop.uv, handle);
+	handle->data = c;
+	uv_signal_start(handle, on_signal, number);
+}
+
+/* ---- mail from lanes ---- */
+
+static void on_lane(struct mailbox_item *item, void *owner)
+{
+	struct control *c = owner;
+	struct relay_mail *mail = relay_mail_of(item);
+
+	switch (mail->kind) {
+	case RELAY_MAIL_JOB_PROGRESS:
+		schedule_progress(&c->schedule, (struct job_progress *)mail);
+		return;
+	case RELAY_MAIL_TRACE:
+		if (c->admin)
+			admin_trace(c->admin, &((struct relay_mail_trace *)mail)->line);
+		trace_line_fini(&((struct relay_mail_trace *)mail)->line);
+		break;
+	case RELAY_MAIL_LANE_STOPPED:
+		if (--c->lanes_running == 0)
+			net_loop_stop(&c->loop);
+		break;
+	case RELAY_MAIL_SETUP:
+	case RELAY_MAIL_LISTEN:
+	case RELAY_MAIL_UNLISTEN:
+	case RELAY_MAIL_STOP:
+	case RELAY_MAIL_CUT:
+	case RELAY_MAIL_WATCH:
+	case RELAY_MAIL_JOB:
+	case RELAY_MAIL_SLOT_CLOSE:
+		assert(!"mail for a lane in control");
+	}
+	mem_free(mail);
+}
+
+static void on_turn_end(void *owner)
+{
+	struct control *c = owner;
+
+	if (c->lanes)
+		schedule_turn_end(&c->schedule);
+}
+
+/* ---- start ---- */
+
+static void notice_broken(void *context, uint64_t id, const char *sentence)
+{
+	struct log_line line;
+
+	(void)context;
+	event_begin(&line, EVENT_MESSAGE_BROKEN);
+	log_id(&line, "message", id);
+	log_text(&line, "text", sentence);
+	log_end(&line);
+}
+
+static struct spool_store *open_spool(const struct config *config, struct fault *fault)
+{
+	struct spool_settings settings = {
+		.min_free_bytes = config->spool.min_free_bytes,
+		.history_ms = config->spool.history_ms,
+		.create = true,
+		.notice = notice_broken,
+	};
+
+	return spool_store_open(config->spool.path, &settings, fault);
+}
+
+static void start_services(struct control *c, struct spool_store **store)
+{
+	struct keeper_settings keeper = { .arrivals = schedule_arrivals(&c->schedule) };
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned hashers = cores > 2 ? (unsigned)cores / 2 : 1;
+
+	event_sentence(EVENT_STARTED, "%s", spool_store_describe(*store));
+	c->services.spool_path = c->setup->config->spool.path;
+	c->keeper = keeper_start(store, &keeper);
+	c->hash_pool = worker_pool_create("hash", hashers, HASH_QUEUE_MAX, HASH_NICE);
+	c->checker = account_checker_create(c->hash_pool);
+	c->census = account_census_create();
+	c->services.keeper = c->keeper;
+	c->services.checker = c->checker;
+	c->services.census = c->census;
+	c->services.file_pool = c->file_pool;
+	c->services.control = &c->from_lanes.box;
+}
+
+static bool start_lanes(struct control *c, uint64_t last_id, struct fault *fault)
+{
+	unsigned count = c->services.lane_count;
+	struct lane **lanes = mem_alloc_array(count, sizeof(struct lane *));
+
+	for (unsigned i = 0; i < count; i++) {
+		lanes[i] = lane_start(&c->services, i, last_id, c->setup, fault);
+		if (!lanes[i])
+			return false;
+	}
+	c->lanes = lanes;
+	c->lanes_running = count;
+	return true;
+}
+
+static void shut_down(struct control *c)
+{
+	account_checker_stop(c->checker);
+	worker_pool_destroy(&c->hash_pool);
+	worker_pool_destroy(&c->file_pool);
+	inbox_drain(&c->from_lanes);
+	schedule_workers_ended(&c->schedule);
+	keeper_stop(&c->keeper);
+	for (unsigned i = 0; i < c->services.lane_count; i++)
+		lane_join(&c->lanes[i]);
+	account_checker_destroy(&c->checker);
+	account_census_destroy(&c->census);
+	schedule_fini(&c->schedule);
+}
+
+static void close_loop(struct control *c)
+{
+	uv_close((uv_handle_t *)&c->on_term, NULL);
+	uv_close((uv_handle_t *)&c->on_int, NULL);
+	uv_close((uv_handle_t *)&c->on_hup, NULL);
+	net_timer_fini(&c->stop_timer);
+	net_timer_fini(&c->certificate_timer);
+	admin_destroy(&c->admin);
+	inbox_close(&c->from_lanes);
+	net_loop_fini(&c->loop);
+	while (!list_is_empty(&c->bindings)) {
+		struct list *link = list_take_first(&c->bindings);
+		mem_free(LIST_ENTRY(link, struct control_binding, link));
+	}
+	mem_free(c->lanes);
+	mem_free(c->reload_problem);
+	setup_unref(&c->setup);
+}
+
+static bool prepare(struct control *c, const struct control_options *options, struct fault *fault)
+{
+	if (!net_loop_init(&c->loop, NULL, on_turn_end, c, fault))
+		return false;
+	inbox_init(&c->from_lanes, &c->loop.uv, on_lane, c);
+	watch_signal(c, &c->on_term, SIGTERM);
+	watch_signal(c, &c->on_int, SIGINT);
+	watch_signal(c, &c->on_hup, SIGHUP);
+	net_timer_init(&c->stop_timer, &c->loop, on_stop_timer, c);
+	net_timer_init(&c->certificate_timer, &c->loop, on_certificate_timer, c);
+	list_init(&c->bindings);
+	c->setup = options->setup;
+	c->load = options->load;
+	c->load_context = options->load_context;
+	c->services.lane_count = options->lane_count;
+	c->started_ms = c->reloaded_ms = moment_wall_ms();
+	return true;
+}
+
+bool control_run(const struct control_options *options, struct fault *fault_out)
+{
+	struct control control = { 0 };
+	struct spool_store *store = open_spool(options->setup->config, fault_out);
+	uint64_t last_id;
+	bool good;
+
+	if (!store || !prepare(&control, options, fault_out)) {
+		spool_store_close(&store);
+		return false;
+	}
+	last_id = spool_store_last_id(store);
+	control.services.node = spool_store_node(store);
+	control.file_pool = worker_pool_create("file", FILE_WORKERS, FILE_QUEUE_MAX, 0);
+	schedule_init(&control.schedule, &control.loop, control.file_pool, control.services.node,
+		      last_id);
+	start_services(&control, &store);
+	good = start_lanes(&control, last_id, fault_out);
+	assert(good);			/* no threads: the process cannot go on, and has accepted nothing */
+	schedule_start(&control.schedule, control.keeper, control.lanes,
+		       control.services.lane_count, control.setup);
+	hand_out_all(&control, options->sockets);
+	if (options->sockets->admin_fd >= 0)
+		control.admin = admin_create(&control, options->sockets->admin_fd);
+	net_timer_start(&control.certificate_timer, CONTROL_CERTIFICATE_CHECK_MS);
+	sd_notify(0, "READY=1");
+	net_loop_run(&control.loop);
+	shut_down(&control);
+	event_sentence(EVENT_STOPPED, "everything that was accepted is on disk");
+	close_loop(&control);
+	return true;
+}

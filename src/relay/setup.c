@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+#include "relay/setup.h"
+
+#include "account/secret.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+static void complain(struct buf *problems, const char *level, const char *where, const char *text)
+{
+	buf_printf(problems, "%s%s%s: %s\n", where ? where : "", where ? ": " : "", level, text);
+}
+
+static bool load_users(struct setup *setup, struct buf *problems)
+{
+	const char *path = setup->config->users.file;
+	struct account_notes *notes = MEM_NEW(struct account_notes);
+	char text[512];
+
+	if (path) {
+		setup->users = account_users_read(path, notes);
+		for (size_t i = 0; i < notes->count; i++) {
+			account_note_format(&notes->items[i], path, text, sizeof(text));
+			complain(problems,
+				 notes->items[i].kind == ACCOUNT_NOTE_ERROR ? "error" : "warning",
+				 NULL, text);
+		}
+	}
+	mem_free(notes);
+	return !path || setup->users;
+}
+
+static bool load_certificate(struct setup *setup, const struct setup *previous,
+			     struct buf *problems)
+{
+	const struct config *config = setup->config;
+	struct fault fault;
+
+	if (!config->tls.certificate)
+		return true;
+	setup->tls = tls_server_context_create(config->tls.certificate, config->tls.key,
+					       previous ? previous->tls : NULL, &fault);
+	if (!setup->tls)
+		complain(problems, "error", NULL, fault.text);
+	return setup->tls != NULL;
+}
+
+static bool load_recipients(struct setup *setup, struct buf *problems)
+{
+	const struct config *config = setup->config;
+	bool good = true;
+
+	setup->domains = mem_alloc_array(config->domain_count + 1, sizeof(*setup->domains));
+	for (size_t i = 0; i < config->domain_count; i++) {
+		struct fault fault;
+		setup->domains[i].hop = config->route_count + i;
+		if (!config->domains[i].recipients_file)
+			continue;
+		setup->domains[i].recipients =
+			recipients_read(config->domains[i].recipients_file, &fault);
+		if (!setup->domains[i].recipients) {
+			complain(problems, "error", NULL, fault.text);
+			good = false;
+		}
+	}
+	return good;
+}
+
+static void set_server(struct smtp_server_settings *server, const struct config *config,
+		       const struct config_listener *listener, bool trusted)
+{
+	*server = (struct smtp_server_settings){
+		.hostname = config->hostname,
+		.size_max_bytes = listener->size_max_bytes,
+		.recipients_max = listener->recipients_max,
+		.auth_failures_max = listener->auth_failures_max,
+		.tls_offered = listener->tls == CONFIG_TLS_MODE_STARTTLS,
+		.tls_active = listener->tls == CONFIG_TLS_MODE_IMPLICIT,
+		.auth_mechanisms = listener->auth == CONFIG_AUTH_MODE_OFF ? NULL : "PLAIN LOGIN",
+		.auth_required = listener->auth == CONFIG_AUTH_MODE_REQUIRED && !trusted,
+		.auth_needs_tls = !listener->cleartext_auth,
+		.strict = listener->strict,
+	};
+}
+
+static void make_servers(struct setup *setup)
+{
+	const struct config *config = setup->config;
+
+	setup->servers = mem_alloc_array(config->listener_count + 1, sizeof(*setup->servers));
+	for (size_t i = 0; i < config->listener_count; i++) {
+		set_server(&setup->servers[i][0], config, &config->listeners[i], false);
+		set_server(&setup->servers[i][1], config, &config->listeners[i], true);
+	}
+}
+
+/* ---- hops ---- */
+
+static enum setup_hop_kind kind_of(const struct config_via *via)
+{
+	if (config_via_is_session(via))
+		return SETUP_HOP_SESSION;
+	return via->scheme == CONFIG_SCHEME_MAILDIR ? SETUP_HOP_MAILDIR : SETUP_HOP_DISCARD;
+}
+
+static bool key_is_taken(const struct setup *setup, struct span key)
+{
+	for (size_t i = 0; i < setup->hop_count; i++)
+		if (span_equal(span_from_string(setup->hops[i].key), key))
+			return true;
+	return false;
+}
+
+/* "via as account", and a number behind it where two routes would share the key: their limits, and
+   what is learned of them, are their own. */
+static char *make_key(const struct setup *setup, const char *via,
+		      const struct config_account *account)
+{
+	struct buf key;
+	size_t bare;
+
+	buf_init(&key, 2048);
+	buf_append_string(&key, via);
+	if (account)
+		buf_printf(&key, " as %s", account->label ? account->label : account->login);
+	bare = key.len;
+	for (unsigned n = 2; key_is_taken(setup, buf_span(&key)); n++) {
+		buf_truncate(&key, bare);
+		buf_printf(&key, " #%u", n);
+	}
+	return buf_take_string(&key);
+}
+
+static struct setup_hop *add_hop(struct setup *setup, const char *name,
+				 const struct config_account *account)
+{
+	struct setup_hop *hop = &setup->hops[setup->hop_count];
+	const struct config *config = setup->config;
+
+	hop->key = make_key(setup, name, account);
+	buf_init_secret(&hop->password, SECRET_MAX_BYTES);
+	hop->retry = config->retry;
+	hop->lifetime_ms = config->lifetime_ms;
+	hop->delay_warning_ms = config->delay_warning_ms;
+	hop->connections_max = 20;
+	hop->messages_per_connection = 1000;
+	setup->hop_count++;
+	return hop;
+}
+
+static bool load_account(struct setup_hop *hop, const struct config_account *account,
+			 struct buf *problems)
+{
+	char origin[CONFIG_ORIGIN_TEXT_MAX];
+	struct fault fault;
+	bool exposed = false;
+
+	config_origin_format(account->origin, origin);
+	hop->login = span_from_string(account->login);
+	if (!account_secret_read(account->password_file, &hop->password, &exposed, &fault)) {
+		complain(problems, "error", origin, fault.text);
+		return false;
+	}
+	if (exposed) {
+		fault_set(&fault, FAULT_LOCAL,
+			  "%s holds a password and everybody on this machine may read it: "
+			  "chmod 600 %s", account->password_file, account->password_file);
+		complain(problems, "warning", origin, fault.text);
+	}
+	return true;
+}
+
+static bool load_trust(struct setup_hop *hop, bool verify, const char *trust_path,
+		       struct buf *problems)
+{
+	struct tls_client_policy policy = { .verify = verify, .trust_path = trust_path };
+	struct fault fault;
+
+	if (hop->kind != SETUP_HOP_SESSION)
+		return true;
+	hop->tls = tls_client_context_create(&policy, &fault);
+	if (!hop->tls)
+		complain(problems, "error", hop->key, fault.text);
+	return hop->tls != NULL;
+}
+
+static bool add_refusal(struct setup *setup, const struct config_route *route)
+{
+	struct fault name;
+	struct setup_hop *hop;
+
+	fault_set(&name, FAULT_PERMANENT, "refuse %u%s%s %s", route->refuse.code,
+		  route->refuse.enhanced ? " " : "",
+		  route->refuse.enhanced ? route->refuse.enhanced : "", route->refuse.text);
+	hop = add_hop(setup, name.text, NULL);
+	hop->kind = SETUP_HOP_REFUSE;
+	hop->route = route;
+	return true;
+}
+
+static bool add_route(struct setup *setup, const struct config_route *route, struct buf *problems)
+{
+	struct setup_hop *hop;
+	bool good = true;
+
+	if (route->via_count == 0)
+		return add_refusal(setup, route);
+	hop = add_hop(setup, route->vias[0].text, route->account);
+	hop->kind = kind_of(&route->vias[0]);
+	hop->route = route;
+	hop->vias = route->vias;
+	hop->via_count = route->via_count;
+	hop->retry = route->retry;
+	hop->lifetime_ms = route->lifetime_ms;
+	hop->delay_warning_ms = route->delay_warning_ms;
+	hop->rate = route->rate;
+	hop->connections_max = route->connections_max;
+	hop->messages_per_connection = route->messages_per_connection;
+	if (route->account)
+		good = load_account(hop, route->account, problems);
+	return load_trust(hop, route->tls_verify, route->tls_trust, problems) && good;
+}
+
+static bool add_domain(struct setup *setup, const struct config_domain *domain,
+		       struct buf *problems)
+{
+	struct setup_hop *hop = add_hop(setup, domain->deliver.text, NULL);
+
+	hop->kind = kind_of(&domain->deliver);
+	hop->domain = domain;
+	hop->vias = &domain->deliver;
+	hop->via_count = 1;
+	return load_trust(hop, true, NULL, problems);
+}
+
+static bool make_hops(struct setup *setup, struct buf *problems)
+{
+	const struct config *config = setup->config;
+	bool good = true;
+
+	setup->hops = mem_alloc_array(config->route_count + config->domain_count + 1,
+				      sizeof(*setup->hops));
+	for (size_t i = 0; i < config->route_count; i++)
+		good &= add_route(setup, &config->routes[i], problems);
+	for (size_t i = 0; i < config->domain_count; i++)
+		good &= add_domain(setup, &config->domains[i], problems);
+	add_hop(setup, "no-route", NULL)->kind = SETUP_HOP_NOWHERE;
+	return good;
+}
+
+/* ---- life ---- */
+
+static void destroy(struct setup *setup)
+{
+	size_t domains = setup->config->domain_count;
+
+	account_users_unref(&setup->users);
+	tls_server_context_unref(&setup->tls);
+	for (size_t i = 0; i < setup->hop_count; i++) {
+		mem_free(setup->hops[i].key);
+		buf_fini(&setup->hops[i].password);
+		tls_client_context_unref(&setup->hops[i].tls);
+	}
+	for (size_t i = 0; setup->domains && i < domains; i++)
+		recipients_destroy(&setup->domains[i].recipients);
+	mem_free(setup->hops);
+	mem_free(setup->domains);
+	mem_free(setup->servers);
+	config_unref(&setup->config);
+	mem_free(setup);
+}
+
+const struct setup *setup_create(const struct config *config, const struct setup *previous,
+				 struct buf *problems_out)
+{
+	struct setup *setup = MEM_NEW(struct setup);
+	bool good;
+
+	setup->config = config_ref(config);
+	setup->references = 1;
+	good = load_users(setup, problems_out);
+	good &= load_certificate(setup, previous, problems_out);
+	good &= load_recipients(setup, problems_out);
+	good &= make_hops(setup, problems_out);
+	make_servers(setup);
+	if (!good) {
+		destroy(setup);
+		return NULL;
+	}
+	config_unref(&config);
+	return setup;
+}
+
+const struct setup *setup_ref(const struct setup *setup)
+{
+	atomic_fetch_add(&((struct setup *)setup)->references, 1);
+	return setup;
+}
+
+void setup_unref(const struct setup **setup)
+{
+	struct setup *s = (struct setup *)*setup;
+
+	*setup = NULL;
+	if (s && atomic_fetch_sub(&s->references, 1) == 1)
+		destroy(s);
+}
+
+/* ---- questions ---- */
+
+const struct setup_hop *setup_hop_by_route(const struct setup *setup, size_t route)
+{
+	return &setup->hops[route == CONFIG_NO_ROUTE ? setup->hop_count - 1 : route];
+}
+
+const struct setup_hop *setup_hop_for(const struct setup *setup,
+				      const struct config_question *question)
+{
+	const struct config_domain *domain;
+	struct span local, name;
+
+	if (config_address_split(question->recipient, &local, &name)) {
+		domain = config_domain_find(setup->config, name);
+		if (domain)
+			return &setup->hops[setup->domains[domain - setup->config->domains].hop];
+	}
+	return setup_hop_by_route(setup, config_route_find(setup->config, question, NULL));
+}
+
+const struct setup_hop *setup_hop_by_key(const struct setup *setup, struct span key)
+{
+	for (size_t i = 0; i < setup->hop_count; i++)
+		if (span_equal(span_from_string(setup->hops[i].key), key))
+			return &setup->hops[i];
+	return NULL;
+}
+
+const struct config_listener *setup_listener_at(const struct setup *setup,
+						const struct config_address *address)
+{
+	const struct config *config = setup->config;
+
+	for (size_t i = 0; i < config->listener_count; i++)
+		for (size_t j = 0; j < config->listeners[i].address_count; j++)
+			if (config_address_equal(&config->listeners[i].addresses[j], address))
+				return &config->listeners[i];
+	return NULL;
+}

@@ -1,0 +1,666 @@
+/* SPDX-License-Identifier: MIT */
+#include "relay/slot.h"
+
+#include "base/memory.h"
+#include "relay/feed.h"
+#include "relay/watch.h"
+#include "smtp/remote_id.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+enum slot_state {
+	SLOT_CONNECTING,
+	SLOT_IDLE,		/* ready, nothing to do */
+	SLOT_PROBING,
+	SLOT_LOADING,		/* the first bytes of a body are read */
+	SLOT_TRANSACTION,
+	SLOT_LEAVING,		/* QUIT was sent */
+};
+
+struct slot {
+	struct list link;
+	struct lane *lane;
+	uint64_t id;
+	enum slot_state state;
+	struct upstream *upstream;
+	struct upstream_learned learned;
+	bool learned_news;
+	const struct setup *setup;	/* of the session that is open */
+	const struct setup_hop *hop;
+	struct job *job;		/* NULL: none */
+	unsigned next;			/* item under way, or the next one */
+	struct feed *feed;
+	bool reopen;			/* after leaving: for the job that waits */
+	bool stopping;			/* after this delivery */
+	unsigned messages;		/* on this session */
+	struct net_timer idle_timer;
+	int64_t idle_since_ms;
+	enum upstream_trouble about_us;	/* the hop complained about us inside a transaction */
+	char about_us_text[512];
+	/* The transaction: recipients that wait, and where they stand in the delivery. */
+	unsigned count;
+	struct span addresses[SPOOL_RECIPIENTS_MAX];
+	unsigned places[SPOOL_RECIPIENTS_MAX];
+	bool decided[SPOOL_RECIPIENTS_MAX];
+	bool connection_limit;
+	bool mail_answered;
+};
+
+static void next_item(struct slot *slot);
+static void on_event(struct upstream *u, const struct upstream_event *event, void *owner);
+
+/* ---- telling control ---- */
+
+static struct job_progress *make_progress(struct slot *slot, enum job_progress_kind kind)
+{
+	struct job_progress *p = MEM_NEW(struct job_progress);
+
+	p->mail.kind = RELAY_MAIL_JOB_PROGRESS;
+	p->kind = kind;
+	p->slot = slot->id;
+	if (slot->learned_news && (kind == JOB_IDLE || kind == JOB_CLOSED)) {
+		p->learned = mem_dup(&slot->learned, sizeof(slot->learned));
+		slot->learned_news = false;
+	}
+	return p;
+}
+
+static void report_item(struct slot *slot, enum job_progress_kind kind)
+{
+	struct job_item *item = &slot->job->items[slot->next];
+	struct job_progress *p = make_progress(slot, kind);
+
+	p->delivery = item->delivery;
+	p->body = item->body;
+	p->connection_limit = slot->connection_limit;
+	for (unsigned i = 0; i < slot->count; i++)
+		p->tried[slot->places[i]] = slot->decided[i];
+	item->delivery = NULL;
+	item->body = NULL;
+	slot->next++;
+	slot->count = 0;
+	slot->connection_limit = false;
+	feed_destroy(&slot->feed);
+	lane_tell_control(slot->lane, &p->mail);
+}
+
+static void return_rest(struct slot *slot)
+{
+	while (slot->job && slot->next < slot->job->count)
+		report_item(slot, JOB_UNREACHED);
+	job_destroy(&slot->job);
+}
+
+static void report_idle(struct slot *slot)
+{
+	job_destroy(&slot->job);
+	lane_tell_control(slot->lane, &make_progress(slot, JOB_IDLE)->mail);
+}
+
+static void destroy(struct slot *slot, enum upstream_trouble trouble, const char *text)
+{
+	struct lane *lane = slot->lane;
+	struct job_progress *p;
+
+	return_rest(slot);
+	p = make_progress(slot, JOB_CLOSED);
+	p->trouble = trouble;
+	snprintf(p->text, sizeof(p->text), "%s", text ? text : "");
+	lane_tell_control(lane, &p->mail);
+	feed_destroy(&slot->feed);
+	upstream_destroy(&slot->upstream);
+	net_timer_fini(&slot->idle_timer);
+	setup_unref(&slot->setup);
+	list_remove(&slot->link);
+	mem_free(slot);
+	lane_check_done(lane);
+}
+
+/* ---- the session ---- */
+
+static void observe(void *context, const struct trace_dialogue *dialogue, enum smtp_line_kind kind,
+		    struct span text, bool tls_active)
+{
+	struct slot *slot = context;
+	struct trace_dialogue full = *dialogue;
+
+	if (slot->job && slot->next < slot->job->count && slot->job->items[slot->next].delivery)
+		full.message = slot->job->items[slot->next].delivery->message->id;
+	watch_line(slot->lane, &full, kind, text, tls_active);
+}
+
+static void watch_slot(struct slot *slot, bool watched)
+{
+	if (slot->upstream)
+		upstream_observe(slot->upstream, watched ? observe : NULL, slot, slot->id);
+}
+
+static void open_session(struct slot *slot)
+{
+	const struct setup_hop *hop = slot->job->hop;
+	const struct config_route *route = hop->route;
+	struct upstream_settings settings = {
+		.vias = hop->vias,
+		.via_count = hop->via_count,
+		.ehlo_name = span_from_string(route ? route->ehlo :
+						      slot->job->setup->config->hostname),
+		.login = hop->login,
+		.password = buf_span(&hop->password),
+		.initial_response = route ? route->initial_response :
+					    CONFIG_INITIAL_RESPONSE_AUTO,
+		.cleartext_auth = route && route->cleartext_auth,
+		.tls = hop->tls,
+		.tls_name = route ? route->tls_name : NULL,
+		.hop = hop->key,
+	};
+
+	if (route && route->source_socket_len)
+		net_address_set(&settings.source, (const struct sockaddr *)&route->source_socket,
+				route->source_socket_len);
+	setup_unref(&slot->setup);
+	slot->setup = setup_ref(slot->job->setup);
+	slot->hop = hop;
+	slot->state = SLOT_CONNECTING;
+	slot->messages = 0;
+	slot->reopen = false;
+	slot->upstream = upstream_create(&slot->lane->loop, &settings, &slot->learned, on_event, slot);
+	watch_slot(slot, slot->lane->watchers > 0);
+}
+
+static void leave(struct slot *slot)
+{
+	slot->state = SLOT_LEAVING;
+	smtp_client_quit(upstream_client(slot->upstream));
+	upstream_flush(slot->upstream);
+}
+
+static void on_idle_timer(void *owner)
+{
+	struct slot *slot = owner;
+
+	if (slot->state == SLOT_IDLE)
+		leave(slot);
+}
+
+/* ---- replies ---- */
+
+static struct spool_recipient *recipient_at(struct slot *slot, size_t index)
+{
+	struct spool_delivery *delivery = slot->job->items[slot->next].delivery;
+
+	return &delivery->recipients[slot->places[index]];
+}
+
+static bool speaks_of(struct span text, const char *word)
+{
+	for (size_t i = 0; i + strlen(word) <= text.len; i++)
+		if (span_starts_with_nocase(span_skip(text, i), span_from_string(word)))
+			return true;
+	return false;
+}
+
+static void notice_limit(struct slot *slot, const struct smtp_received_reply *reply)
+{
+	if (smtp_reply_is_temporary(reply) &&
+	    (speaks_of(reply->text, "too many connections") || speaks_of(reply->text, "rate") ||
+	     speaks_of(reply->text, "concurrent") || speaks_of(reply->text, "connection limit")))
+		slot->connection_limit = true;
+}
+
+static void decide(struct slot *slot, size_t index, const struct smtp_received_reply *reply)
+{
+	struct spool_recipient *recipient = recipient_at(slot, index);
+	char text[2048];
+	struct span id;
+
+	if (slot->decided[index])
+		return;
+	slot->decided[index] = true;
+	spool_text_set(&recipient->reply,
+		       span_from_string(smtp_reply_format(reply, text, sizeof(text))));
+	if (smtp_reply_is_positive(reply)) {
+		recipient->state = SPOOL_RECIPIENT_DELIVERED;
+		if (smtp_remote_id_find(reply->text, &id))
+			spool_text_set(&recipient->remote_id, id);
+	} else if (smtp_reply_is_permanent(reply)) {
+		recipient->state = SPOOL_RECIPIENT_FAILED;
+	} else {
+		notice_limit(slot, reply);
+	}
+}
+
+static void decide_all(struct slot *slot, const struct smtp_received_reply *reply)
+{
+	for (size_t i = 0; i < slot->count; i++)
+		decide(slot, i, reply);
+}
+
+/* Our own reason for whoever is undecided. */
+static void decide_ourselves(struct slot *slot, enum spool_recipient_state state, const char *text)
+{
+	for (size_t i = 0; i < slot->count; i++) {
+		if (slot->decided[i])
+			continue;
+		slot->decided[i] = true;
+		recipient_at(slot, i)->state = state;
+		spool_text_set(&recipient_at(slot, i)->reply, span_from_string(text));
+	}
+}
+
+/* 530 and 538 to a command of the transaction speak of our login, not of the message. */
+static bool is_about_us(const struct smtp_received_reply *reply)
+{
+	return reply->code == 530 || reply->code == 538;
+}
+
+static void complain_about_us(struct slot *slot, const struct smtp_received_reply *reply)
+{
+	char text[400];
+
+	smtp_reply_format(reply, text, sizeof(text));
+	slot->about_us = UPSTREAM_TROUBLE_AUTH;
+	snprintf(slot->about_us_text, sizeof(slot->about_us_text),
+		 "%.100s wants us to sign in: %.300s%s", upstream_peer(slot->upstream), text,
+		 slot->hop->login.len ? "" : "; give the route an account");
+}
+
+static void on_recipient(struct slot *slot, const struct smtp_client_event *event)
+{
+	slot->mail_answered = true;
+	if (is_about_us(event->reply))
+		complain_about_us(slot, event->reply);
+	else if (!smtp_reply_is_positive(event->reply))
+		decide(slot, event->recipient, event->reply);
+}
+
+static void on_message_reply(struct slot *slot, const struct smtp_client_event *event)
+{
+	if (event->recipient == SMTP_CLIENT_ALL)
+		decide_all(slot, event->reply);
+	else
+		decide(slot, event->recipient, event->reply);
+}
+
+static void on_transaction_failed(struct slot *slot, const struct smtp_client_event *event)
+{
+	slot->mail_answered = true;
+	if (is_about_us(event->reply))
+		complain_about_us(slot, event->reply);
+	else
+		decide_all(slot, event->reply);
+}
+
+/* ---- content ---- */
+
+static void pump_content(struct slot *slot)
+{
+	struct smtp_client *client = upstream_client(slot->upstream);
+	struct fault fault;
+	struct span bytes;
+	size_t taken;
+
+	while (slot->feed && smtp_client_stage(client) == SMTP_CLIENT_STAGE_CONTENT) {
+		switch (feed_peek(slot->feed, &bytes, &fault)) {
+		case FEED_BYTES:
+			taken = smtp_client_content(client, bytes);
+			feed_consume(slot->feed, taken);
+			if (taken < bytes.len)
+				return;
+			break;
+		case FEED_WAIT:
+			return;
+		case FEED_END:
+			smtp_client_content_end(client);
+			feed_destroy(&slot->feed);
+			return;
+		case FEED_DAMAGED:
+			report_item(slot, JOB_DAMAGED);
+			upstream_abandon(slot->upstream, "a stored message is damaged");
+			return;
+		case FEED_FAILED:
+			decide_ourselves(slot, SPOOL_RECIPIENT_WAITING, fault.text);
+			upstream_abandon(slot->upstream, fault.text);
+			return;
+		}
+	}
+}
+
+/* ---- transactions ---- */
+
+static void collect_recipients(struct slot *slot, const struct spool_delivery *delivery)
+{
+	slot->count = 0;
+	for (unsigned i = 0; i < delivery->recipient_count; i++) {
+		if (delivery->recipients[i].state != SPOOL_RECIPIENT_WAITING)
+			continue;
+		slot->addresses[slot->count] = delivery->recipients[i].address;
+		slot->places[slot->count] = i;
+		slot->decided[slot->count] = false;
+		slot->count++;
+	}
+}
+
+/* A hop's SIZE is heeded before a byte is sent (RFC 1870). */
+static bool is_too_large(struct slot *slot, const struct spool_message *message)
+{
+	const struct smtp_extensions *offered =
+		smtp_client_extensions(upstream_client(slot->upstream));
+	char text[200];
+
+	if (!offered->size || offered->size_max == 0 || message->size <= offered->size_max)
+		return false;
+	snprintf(text, sizeof(text),
+		 "552 5.3.4 the message has %llu octets, and %.80s takes %llu at most",
+		 (unsigned long long)message->size, offered->host,
+		 (unsigned long long)offered->size_max);
+	decide_ourselves(slot, SPOOL_RECIPIENT_FAILED, text);
+	return true;
+}
+
+static void send_mail(struct slot *slot)
+{
+	const struct spool_message *message = slot->job->items[slot->next].delivery->message;
+	struct smtp_client_transaction transaction = {
+		.reverse_path = message->envelope.reverse_path,
+		.recipients = slot->addresses,
+		.recipient_count = slot->count,
+		.size = message->size,
+		.body_8bit = (message->envelope.flags & SPOOL_FLAG_8BIT) != 0,
+	};
+
+	slot->state = SLOT_TRANSACTION;
+	slot->mail_answered = false;
+	slot->messages++;
+	if (smtp_client_mail(upstream_client(slot->upstream), &transaction))
+		return;
+	decide_ourselves(slot, SPOOL_RECIPIENT_FAILED,
+			 "550 5.1.3 an address of the envelope cannot be sent");
+	report_item(slot, JOB_ATTEMPTED);
+	next_item(slot);
+}
+
+/* The first bytes of the body are at hand before MAIL is said, so that an unreadable message costs the
+   session nothing. */
+static void load(struct slot *slot)
+{
+	struct fault fault;
+	struct span bytes;
+
+	switch (feed_peek(slot->feed, &bytes, &fault)) {
+	case FEED_BYTES:
+	case FEED_END:
+		send_mail(slot);
+		return;
+	case FEED_WAIT:
+		slot->state = SLOT_LOADING;
+		return;
+	case FEED_DAMAGED:
+		report_item(slot, JOB_DAMAGED);
+		break;
+	case FEED_FAILED:
+		decide_ourselves(slot, SPOOL_RECIPIENT_WAITING, fault.text);
+		report_item(slot, JOB_ATTEMPTED);
+		break;
+	}
+	next_item(slot);
+}
+
+static bool session_is_used_up(const struct slot *slot)
+{
+	return slot->messages >= slot->hop->messages_per_connection;
+}
+
+static void go_idle(struct slot *slot)
+{
+	slot->state = SLOT_IDLE;
+	slot->idle_since_ms = net_loop_now_ms(&slot->lane->loop);
+	report_idle(slot);
+	if (slot->stopping)
+		leave(slot);
+	else
+		net_timer_start(&slot->idle_timer, SLOT_IDLE_MAX_MS);
+}
+
+/* The session is ready: on with the job. */
+static void next_item(struct slot *slot)
+{
+	struct job_item *item;
+
+	if (slot->stopping)
+		return_rest(slot);
+	if (!slot->job || slot->next == slot->job->count) {
+		go_idle(slot);
+		return;
+	}
+	if (session_is_used_up(slot)) {
+		slot->reopen = true;
+		leave(slot);
+		return;
+	}
+	item = &slot->job->items[slot->next];
+	collect_recipients(slot, item->delivery);
+	if (is_too_large(slot, item->delivery->message)) {
+		report_item(slot, JOB_ATTEMPTED);
+		next_item(slot);
+		return;
+	}
+	slot->feed = feed_create(slot->lane->services->file_pool, &slot->lane->from_workers.box,
+				 item->delivery->message, item->body, slot->id);
+	load(slot);
+}
+
+/* ---- events ---- */
+
+static void on_ready(struct slot *slot)
+{
+	slot->learned_news |= slot->state == SLOT_CONNECTING;
+	if (slot->state == SLOT_TRANSACTION && slot->about_us != UPSTREAM_TROUBLE_NONE) {
+		return_rest(slot);
+		leave(slot);
+		return;
+	}
+	if (slot->state == SLOT_TRANSACTION)
+		report_item(slot, JOB_ATTEMPTED);
+	next_item(slot);
+}
+
+static void on_probed(struct slot *slot, const struct smtp_client_event *event)
+{
+	if (!event->stale) {
+		next_item(slot);
+		return;
+	}
+	slot->reopen = true;
+	leave(slot);
+}
+
+static void on_smtp(struct slot *slot, const struct smtp_client_event *event)
+{
+	if (event->kind == SMTP_CLIENT_RECIPIENT)
+		on_recipient(slot, event);
+	else if (event->kind == SMTP_CLIENT_CONTENT)
+		pump_content(slot);
+	else if (event->kind == SMTP_CLIENT_MESSAGE)
+		on_message_reply(slot, event);
+	else if (event->kind == SMTP_CLIENT_TRANSACTION_FAILED)
+		on_transaction_failed(slot, event);
+	else if (event->kind == SMTP_CLIENT_PROBED)
+		on_probed(slot, event);
+}
+
+static void on_over(struct slot *slot, enum upstream_trouble trouble, const char *text)
+{
+	upstream_destroy(&slot->upstream);
+	feed_destroy(&slot->feed);
+	if (slot->reopen && slot->job && !slot->stopping) {
+		open_session(slot);
+		return;
+	}
+	if (slot->about_us != UPSTREAM_TROUBLE_NONE)
+		destroy(slot, slot->about_us, slot->about_us_text);
+	else
+		destroy(slot, trouble, text);
+}
+
+/* A session that broke inside a transaction: what was not decided stays queued, and has been tried
+   once the hop had answered MAIL. */
+static void on_failed(struct slot *slot, const struct upstream_event *event)
+{
+	enum upstream_trouble trouble = event->trouble;
+	bool was_idle = slot->state == SLOT_IDLE || slot->state == SLOT_LEAVING;
+	bool has_item = slot->job && slot->next < slot->job->count && slot->count > 0;
+
+	slot->learned_news = true;
+	if (slot->state == SLOT_TRANSACTION && has_item && slot->mail_answered) {
+		decide_ourselves(slot, SPOOL_RECIPIENT_WAITING, event->text);
+		report_item(slot, JOB_ATTEMPTED);
+	}
+	on_over(slot, was_idle ? UPSTREAM_TROUBLE_NONE : trouble, event->text);
+}
+
+static void on_event(struct upstream *u, const struct upstream_event *event, void *owner)
+{
+	struct slot *slot = owner;
+
+	switch (event->kind) {
+	case UPSTREAM_NOTE:
+		if (slot->lane->watchers > 0) {
+			struct trace_dialogue dialogue = {
+				.number = slot->id,
+				.role = TRACE_ROLE_CLIENT,
+				.peer = slot->upstream ? upstream_peer(u) : NULL,
+				.hop = slot->hop->key,
+			};
+			watch_note(slot->lane, &dialogue, event->text, false);
+		}
+		break;
+	case UPSTREAM_READY:
+		on_ready(slot);
+		break;
+	case UPSTREAM_SMTP:
+		on_smtp(slot, event->smtp);
+		break;
+	case UPSTREAM_DRAINED:
+		if (slot->state == SLOT_TRANSACTION)
+			pump_content(slot);
+		break;
+	case UPSTREAM_FAILED:
+		on_failed(slot, event);
+		break;
+	case UPSTREAM_CLOSED:
+		on_over(slot, UPSTREAM_TROUBLE_NONE, NULL);
+		break;
+	}
+}
+
+/* ---- control's orders ---- */
+
+static struct slot *find(struct lane *lane, uint64_t id)
+{
+	LIST_FOR_EACH(position, &lane->slots) {
+		struct slot *slot = LIST_ENTRY(position, struct slot, link);
+		if (slot->id == id)
+			return slot;
+	}
+	return NULL;
+}
+
+static struct slot *create(struct lane *lane, uint64_t id)
+{
+	struct slot *slot = MEM_NEW(struct slot);
+
+	slot->lane = lane;
+	slot->id = id;
+	net_timer_init(&slot->idle_timer, &lane->loop, on_idle_timer, slot);
+	list_append(&lane->slots, &slot->link);
+	return slot;
+}
+
+static void use_open_session(struct slot *slot)
+{
+	int64_t idle_ms = net_loop_now_ms(&slot->lane->loop) - slot->idle_since_ms;
+
+	net_timer_stop(&slot->idle_timer);
+	if (slot->job->setup != slot->setup) {
+		slot->reopen = true;	/* a reload: its logins and policies count from now on */
+		leave(slot);
+	} else if (idle_ms >= SLOT_PROBE_AFTER_MS) {
+		slot->state = SLOT_PROBING;
+		smtp_client_probe(upstream_client(slot->upstream));
+		upstream_flush(slot->upstream);
+	} else {
+		next_item(slot);
+		if (slot->upstream)
+			upstream_flush(slot->upstream);
+	}
+}
+
+void slot_take_job(struct lane *lane, struct job **job)
+{
+	struct slot *slot = find(lane, (*job)->slot);
+
+	if (!slot) {
+		slot = create(lane, (*job)->slot);
+		slot->learned = (*job)->learned;
+	}
+	assert(!slot->job);
+	slot->job = *job;
+	slot->next = 0;
+	*job = NULL;
+	if (lane->stopping)
+		destroy(slot, UPSTREAM_TROUBLE_NONE, NULL);
+	else if (!slot->upstream)
+		open_session(slot);
+	else if (slot->state == SLOT_IDLE)
+		use_open_session(slot);
+	else
+		slot->reopen = true;	/* it is leaving: a new session follows */
+}
+
+void slot_close(struct lane *lane, uint64_t id)
+{
+	struct slot *slot = find(lane, id);
+
+	if (slot && slot->state == SLOT_IDLE && !slot->job)
+		leave(slot);
+}
+
+void slot_fed(struct lane *lane, uint64_t id)
+{
+	struct slot *slot = find(lane, id);
+
+	if (!slot || !slot->feed)
+		return;
+	if (slot->state == SLOT_LOADING)
+		load(slot);
+	else
+		pump_content(slot);
+	if (slot->upstream)
+		upstream_flush(slot->upstream);
+}
+
+void slot_stop_all(struct lane *lane)
+{
+	LIST_FOR_EACH_SAFE(position, &lane->slots) {
+		struct slot *slot = LIST_ENTRY(position, struct slot, link);
+		slot->stopping = true;
+		if (slot->state == SLOT_IDLE)
+			leave(slot);
+		else if (slot->state == SLOT_CONNECTING)
+			destroy(slot, UPSTREAM_TROUBLE_NONE, NULL);
+	}
+}
+
+void slot_cut_all(struct lane *lane)
+{
+	LIST_FOR_EACH_SAFE(position, &lane->slots)
+		destroy(LIST_ENTRY(position, struct slot, link), UPSTREAM_TROUBLE_NONE, NULL);
+}
+
+void slot_watch_all(struct lane *lane, bool watched)
+{
+	LIST_FOR_EACH(position, &lane->slots)
+		watch_slot(LIST_ENTRY(position, struct slot, link), watched);
+}
