@@ -25,6 +25,7 @@ struct spool_settings {
 	int64_t history_ms;		/* how long ended messages are shown */
 	uint64_t segment_size;		/* 0: 64 MiB, less on small disks */
 	size_t compact_above;		/* segments; 0: 64 */
+	int checkpoint_pages;		/* 0: 1,000 */
 	bool create;			/* make the directories and the database when absent */
 	bool avoid_direct;		/* for tests: fdatasync even where O_DIRECT works */
 	const struct spool_files *files;	/* NULL: the system's */

@@ -169,9 +169,10 @@ bool spool_store_tidy(
 	struct spool_store *store, int64_t now_ms, bool *more_out, struct fault *fault_out)
 {
 	bool scarce = engine_scarce(store);
+	int pages = store->settings.checkpoint_pages;
 	bool ok = engine_usable(store, fault_out);
 	*more_out = false;
-	if (ok && store->database.wal_pages > CHECKPOINT_PAGES)
+	if (ok && store->database.wal_pages > (pages > 0 ? pages : CHECKPOINT_PAGES))
 		ok = spool_database_checkpoint(&store->database, false, fault_out);
 	if (ok) {
 		spool_segments_tidy(store->segments, scarce, more_out);
