@@ -30,6 +30,7 @@ static const struct pattern_case {
 	{ "*.domain fits far below", "*.b.c", "a@y.x.b.c", true },
 	{ "*.domain is not for the domain itself", "*.b.c", "a@b.c", false },
 	{ "*.domain ends at a dot", "*.b.c", "a@xb.c", false },
+	{ "*.domain ends at a dot in longer names too", "*.b.c", "a@xyzb.c", false },
 	{ "*.domain needs something below", "*.b.c", "a@.b.c", false },
 	{ "user@domain fits itself", "user@b.c", "User@b.c", true },
 	{ "user@domain fits nobody else", "user@b.c", "user2@b.c", false },
