@@ -86,7 +86,9 @@ static bool step_discard(struct smtp_server *s, struct span *input)
 	if (octets > beyond_max(s)) {
 		observe_end(s, beyond_max(s));
 		smtp_server_close(s, SMTP_CLOSE_CONTENT, SMTP_REPLY_CLOSING_CONTENT, NULL);
-	} else if (ended) {
+		return true;
+	}
+	if (ended) {
 		observe_end(s, octets - FINAL_DOT_LEN);
 		reply_refused(s);
 		smtp_server_enter(s, SMTP_PHASE_READY);
