@@ -9,8 +9,8 @@
 static const struct client_mechanism {
 	bool prefers_initial;
 	void (*initial)(struct sasl_client *c, struct buf *out);
-	enum sasl_client_result (*step)(struct sasl_client *c, struct span challenge,
-	    struct buf *out);
+	enum sasl_client_result (*step)(
+	    struct sasl_client *c, struct span challenge, struct buf *out);
 } mechanisms[SASL_MECHANISM_COUNT] = {
 	[SASL_MECHANISM_LOGIN] = { false, sasl_login_client_initial, sasl_login_client_step },
 	[SASL_MECHANISM_PLAIN] = { true, sasl_plain_client_initial, sasl_plain_client_step },
@@ -59,8 +59,8 @@ void sasl_client_start(struct sasl_client *c, enum sasl_mechanism mechanism,
 		mechanisms[mechanism].initial(c, out);
 }
 
-enum sasl_client_result sasl_client_step(struct sasl_client *c, struct span challenge,
-    struct buf *out)
+enum sasl_client_result sasl_client_step(
+    struct sasl_client *c, struct span challenge, struct buf *out)
 {
 	c->step++;
 	return mechanisms[c->mechanism].step(c, challenge, out);

@@ -25,8 +25,7 @@ static bool describe_plain(struct span token, struct buf *out)
 	if (token.len == 0)
 		return buf_append_string(out, "empty");
 	if (!span_take_until(&rest, '\0', &authzid) || !span_take_until(&rest, '\0', &user) ||
-	    authzid.len + user.len + rest.len + 2 != token.len ||
-	    span_find(rest, '\0') < rest.len)
+	    authzid.len + user.len + rest.len + 2 != token.len || span_find(rest, '\0') < rest.len)
 		return buf_append_string(out, "malformed, hidden");
 	return say_user(out, user, ", password hidden");
 }
@@ -57,8 +56,8 @@ static bool describe_body(struct span mechanism, unsigned step, struct span byte
 	return buf_append_string(out, "hidden");
 }
 
-static bool describe_decoded(struct span mechanism, unsigned step, struct span payload,
-    struct buf *out)
+static bool describe_decoded(
+    struct span mechanism, unsigned step, struct span payload, struct buf *out)
 {
 	struct buf bytes;
 	size_t octets = payload.len;
@@ -68,8 +67,8 @@ static bool describe_decoded(struct span mechanism, unsigned step, struct span p
 	decoded = span_equal(payload, SPAN("=")) || base64_decode(&bytes, payload);
 	if (decoded)
 		octets = bytes.len;
-	fits = decoded ? describe_body(mechanism, step, buf_span(&bytes), out) :
-			 buf_append_string(out, "not base64, hidden");
+	fits = decoded ? describe_body(mechanism, step, buf_span(&bytes), out)
+		       : buf_append_string(out, "not base64, hidden");
 	buf_fini(&bytes);
 	return fits && buf_printf(out, ", %zu octets]", octets);
 }

@@ -9,8 +9,8 @@
  *	[LOGIN: user "scan", 4 octets]
  *	[LOGIN: password hidden, 8 octets]
  *
- * The figure counts decoded octets; what cannot be decoded is counted as it came and not shown. A part
- * that may be a secret is treated as one.
+ * The figure counts decoded octets; what cannot be decoded is counted as it came and not shown. A
+ * part that may be a secret is treated as one.
  */
 
 #include "base/buf.h"

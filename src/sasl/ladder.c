@@ -8,8 +8,8 @@
 #include <stdio.h>
 
 enum phase {
-	PHASE_EXCHANGE,		/* START or RESPOND was the last action */
-	PHASE_CANCELLED,	/* CANCEL was */
+	PHASE_EXCHANGE,  /* START or RESPOND was the last action */
+	PHASE_CANCELLED, /* CANCEL was */
 	PHASE_ENDED,
 };
 
@@ -82,8 +82,7 @@ static void start(struct sasl_ladder *l, enum sasl_mechanism mechanism, bool wit
 	l->challenges = l->cancels = 0;
 	l->initial_ignored = false;
 	buf_clear(&l->bytes);
-	sasl_client_start(
-	    &l->client, mechanism, &l->settings.credentials, with_initial, &l->bytes);
+	sasl_client_start(&l->client, mechanism, &l->settings.credentials, with_initial, &l->bytes);
 	action->kind = SASL_LADDER_START;
 	action->mechanism = span_from_string(sasl_mechanism_name(mechanism));
 	action->has_initial = with_initial;
@@ -222,8 +221,8 @@ static void remember_prompt(struct sasl_ladder *l, struct span challenge)
 	    escape_to(text, sizeof(text), challenge));
 }
 
-void sasl_ladder_challenge(struct sasl_ladder *l, struct span challenge,
-    struct sasl_ladder_action *action_out)
+void sasl_ladder_challenge(
+    struct sasl_ladder *l, struct span challenge, struct sasl_ladder_action *action_out)
 {
 	assert(l->phase != PHASE_ENDED);
 	*action_out = (struct sasl_ladder_action){ 0 };
@@ -299,8 +298,8 @@ static void on_cancelled(struct sasl_ladder *l, unsigned code, struct sasl_ladde
 		start_other_way(l, action);
 }
 
-static void on_refused(struct sasl_ladder *l, unsigned code, struct span text,
-    struct sasl_ladder_action *action)
+static void on_refused(
+    struct sasl_ladder *l, unsigned code, struct span text, struct sasl_ladder_action *action)
 {
 	if (code >= 500 && code <= 504) {
 		start_other_way(l, action);
@@ -324,8 +323,8 @@ static void remember_reply(struct sasl_ladder *l, unsigned code, struct span tex
 	escape_to(l->last_reply + n, sizeof(l->last_reply) - (size_t)n, text);
 }
 
-void sasl_ladder_reply(struct sasl_ladder *l, unsigned code, struct span text,
-    struct sasl_ladder_action *action_out)
+void sasl_ladder_reply(
+    struct sasl_ladder *l, unsigned code, struct span text, struct sasl_ladder_action *action_out)
 {
 	assert(l->phase != PHASE_ENDED);
 	*action_out = (struct sasl_ladder_action){ 0 };

@@ -12,8 +12,8 @@
  *   initial response and LOGIN without.
  * - 500, 501, 502, 503, 504, or a challenge that asks for the name already sent: the other way is
  *   tried once, in the same session; then the next mechanism. What worked is remembered.
- * - 535 and other refusals end it: trying the same secret again locks accounts. A refusal whose text
- *   says that the mechanism is what is wrong leads to the next mechanism.
+ * - 535 and other refusals end it: trying the same secret again locks accounts. A refusal whose
+ *   text says that the mechanism is what is wrong leads to the next mechanism.
  * - 4yz ends it as temporary.
  *
  * All is bounded: each mechanism is begun at most twice, and an exchange has at most four steps.
@@ -34,11 +34,11 @@ enum sasl_way {
 	SASL_WAY_WITHOUT_INITIAL,
 };
 
-/* What was learned of a server: plain values, kept by the owner between sessions; zero is nothing. */
+/* What was learned of a server: plain values, kept by the owner between sessions; zero: nothing. */
 struct sasl_memory {
 	enum sasl_way way[SASL_MECHANISM_COUNT];	/* what worked, per mechanism */
-	bool failed[SASL_MECHANISM_COUNT];	/* listed, and not understood either way, when another
-						   one worked: it comes last */
+	bool failed[SASL_MECHANISM_COUNT];	/* listed, and not understood either way, when
+						   another one worked: it comes last */
 };
 
 struct sasl_ladder_settings {
@@ -76,8 +76,8 @@ struct sasl_ladder_action {
 	bool has_initial;
 	struct span bytes;		/* secret; lives until the next call */
 	enum sasl_trouble trouble;
-	const char *sentence;		/* what and why in plain words, peer text in printable form, no
-					   secret; lives as long as the ladder */
+	const char *sentence;		/* what and why in plain words, peer text in printable
+					   form, no secret; lives as long as the ladder */
 };
 
 /* Fields are the ladder's own. */

@@ -16,8 +16,8 @@ static enum sasl_outcome read_name(struct sasl_server *s, struct span name)
 	return SASL_OUTCOME_CHALLENGE;
 }
 
-enum sasl_outcome sasl_login_server_start(struct sasl_server *s, bool has_initial,
-    struct span initial)
+enum sasl_outcome sasl_login_server_start(
+    struct sasl_server *s, bool has_initial, struct span initial)
 {
 	if (has_initial)
 		return read_name(s, initial);
@@ -50,8 +50,8 @@ void sasl_login_client_initial(struct sasl_client *c, struct buf *out)
 	respond(out, c->credentials.login);
 }
 
-enum sasl_client_result sasl_login_client_step(struct sasl_client *c, struct span challenge,
-    struct buf *out)
+enum sasl_client_result sasl_login_client_step(
+    struct sasl_client *c, struct span challenge, struct buf *out)
 {
 	bool name_sent = c->with_initial || c->step > 1;
 

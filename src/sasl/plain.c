@@ -75,8 +75,8 @@ static enum sasl_outcome read_token(struct sasl_server *s, struct span token)
 	return SASL_OUTCOME_IDENTITY;
 }
 
-enum sasl_outcome sasl_plain_server_start(struct sasl_server *s, bool has_initial,
-    struct span initial)
+enum sasl_outcome sasl_plain_server_start(
+    struct sasl_server *s, bool has_initial, struct span initial)
 {
 	return has_initial ? read_token(s, initial) : SASL_OUTCOME_CHALLENGE;
 }
@@ -105,8 +105,8 @@ void sasl_plain_client_initial(struct sasl_client *c, struct buf *out)
 
 /* A server that asks for the token although it has come has ignored the initial response. One that
    asks for a name plays another mechanism: the token holds the password. */
-enum sasl_client_result sasl_plain_client_step(struct sasl_client *c, struct span challenge,
-    struct buf *out)
+enum sasl_client_result sasl_plain_client_step(
+    struct sasl_client *c, struct span challenge, struct buf *out)
 {
 	if (sasl_prompt_asks_for_name(challenge))
 		return SASL_CLIENT_NAME_AGAIN;

@@ -41,8 +41,8 @@ static void reset(struct sasl_server *s)
 	s->sentence[0] = '\0';
 }
 
-enum sasl_outcome sasl_server_start(struct sasl_server *s, enum sasl_mechanism mechanism,
-    bool has_initial, struct span initial)
+enum sasl_outcome sasl_server_start(
+    struct sasl_server *s, enum sasl_mechanism mechanism, bool has_initial, struct span initial)
 {
 	assert(mechanism < SASL_MECHANISM_COUNT);
 	reset(s);
@@ -80,8 +80,7 @@ static bool take_part(struct sasl_server *s, struct buf *part, const char *what,
 	}
 	buf_clear(part);
 	if (!buf_append(part, bytes)) {
-		sasl_server_malformed(
-		    s, "the %s is longer than %zu octets", what, part->max);
+		sasl_server_malformed(s, "the %s is longer than %zu octets", what, part->max);
 		return false;
 	}
 	if (sasl_ends_with_line_end(bytes))

@@ -16,8 +16,8 @@ static bool is_sound_name(struct span name)
 	return name.len > 0 && name.len <= 255;
 }
 
-void smtp_client_init(struct smtp_client *c, const struct smtp_client_settings *settings,
-    struct buf *output)
+void smtp_client_init(
+    struct smtp_client *c, const struct smtp_client_settings *settings, struct buf *output)
 {
 	assert(output->max >= SMTP_CLIENT_OUTPUT_MIN);
 	assert(is_sound_name(settings->ehlo_name));
@@ -120,8 +120,8 @@ static void send_ehlo(struct smtp_client *c)
 	/* What was learned in clear text counts no more (RFC 3207, 4.2). */
 	c->extensions = (struct smtp_extensions){ 0 };
 	smtp_client_enter(c, SMTP_CLIENT_STAGE_EHLO);
-	smtp_client_command(c, "%s %.*s", c->settings.lmtp ? "LHLO" : "EHLO",
-	    SPAN_ARG(c->settings.ehlo_name));
+	smtp_client_command(
+	    c, "%s %.*s", c->settings.lmtp ? "LHLO" : "EHLO", SPAN_ARG(c->settings.ehlo_name));
 }
 
 static void ask_auth(struct smtp_client *c)
@@ -377,8 +377,8 @@ static bool read_reply(struct smtp_client *c, struct span *input)
 	}
 }
 
-static enum smtp_client_stage stage_of_event(const struct smtp_client *c,
-    enum smtp_client_event_kind kind)
+static enum smtp_client_stage stage_of_event(
+    const struct smtp_client *c, enum smtp_client_event_kind kind)
 {
 	switch (kind) {
 	case SMTP_CLIENT_WAIT:
@@ -416,11 +416,20 @@ static enum smtp_client_stage stage_of_event(const struct smtp_client *c,
 static bool take_pending(struct smtp_client *c, struct smtp_client_event *event)
 {
 	static const enum smtp_client_event_kind order[] = {
-		SMTP_CLIENT_EHLO_REFUSED, SMTP_CLIENT_STARTTLS, SMTP_CLIENT_STARTTLS_REFUSED,
-		SMTP_CLIENT_AUTH, SMTP_CLIENT_AUTH_CHALLENGE, SMTP_CLIENT_AUTH_REPLY,
-		SMTP_CLIENT_RECIPIENT, SMTP_CLIENT_CONTENT, SMTP_CLIENT_MESSAGE,
-		SMTP_CLIENT_TRANSACTION_FAILED, SMTP_CLIENT_PROBED, SMTP_CLIENT_FAILED,
-		SMTP_CLIENT_CLOSED, SMTP_CLIENT_READY,
+		SMTP_CLIENT_EHLO_REFUSED,
+		SMTP_CLIENT_STARTTLS,
+		SMTP_CLIENT_STARTTLS_REFUSED,
+		SMTP_CLIENT_AUTH,
+		SMTP_CLIENT_AUTH_CHALLENGE,
+		SMTP_CLIENT_AUTH_REPLY,
+		SMTP_CLIENT_RECIPIENT,
+		SMTP_CLIENT_CONTENT,
+		SMTP_CLIENT_MESSAGE,
+		SMTP_CLIENT_TRANSACTION_FAILED,
+		SMTP_CLIENT_PROBED,
+		SMTP_CLIENT_FAILED,
+		SMTP_CLIENT_CLOSED,
+		SMTP_CLIENT_READY,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
@@ -434,8 +443,8 @@ static bool take_pending(struct smtp_client *c, struct smtp_client_event *event)
 	return false;
 }
 
-enum smtp_client_event_kind smtp_client_next(struct smtp_client *c, struct span *input,
-    struct smtp_client_event *event_out)
+enum smtp_client_event_kind smtp_client_next(
+    struct smtp_client *c, struct span *input, struct smtp_client_event *event_out)
 {
 	*event_out = (struct smtp_client_event){
 		.kind = SMTP_CLIENT_WAIT,

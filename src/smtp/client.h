@@ -3,13 +3,13 @@
 #define FRANK_SMTP_CLIENT_H
 
 /*
- * The client's side of SMTP (RFC 5321) and LMTP (RFC 2033), for delivery and for `frank send` alike.
- * Pure: received bytes go in through smtp_client_next(), commands are appended to the owner's output
- * buffer, and events say what happened and what the owner owes.
+ * The client's side of SMTP (RFC 5321) and LMTP (RFC 2033), for delivery and for `frank send`
+ * alike. Pure: received bytes go in through smtp_client_next(), commands are appended to the
+ * owner's output buffer, and events say what happened and what the owner owes.
  *
  *	greeting, EHLO	by itself; EHLO_REFUSED asks the owner
- *	STARTTLS	by itself, as settings.starttls says; the event STARTTLS asks for the handshake
- *	AUTH		the owner steps the mechanism (sasl/ladder.h): this folder knows no mechanism
+ *	STARTTLS	by itself, as settings.starttls says; the event asks for the handshake
+ *	AUTH		the owner steps the mechanism (sasl/ladder.h), unknown to this folder
  *	READY		the owner gives a transaction, probes, or quits
  *
  * A machine never goes on in clear text where TLS is required. After FAILED the connection is of no
@@ -28,7 +28,7 @@
 
 #define SMTP_CLIENT_OUTPUT_MIN 32768	/* the least ceiling of the owner's output buffer */
 #define SMTP_CLIENT_PATH_MAX 1000	/* octets of one address */
-#define SMTP_CLIENT_PAYLOAD_MAX 9000	/* octets of an AUTH payload before base64: a line of 12,288 */
+#define SMTP_CLIENT_PAYLOAD_MAX 9000	/* octets of an AUTH payload: its line is 12,288 */
 
 enum smtp_client_starttls {
 	SMTP_CLIENT_STARTTLS_NEVER,
@@ -37,7 +37,7 @@ enum smtp_client_starttls {
 };
 
 struct smtp_client_settings {
-	struct span ehlo_name;		/* borrowed for the life of the machine; no blanks, no CRLF */
+	struct span ehlo_name;		/* borrowed for the machine's life; no blanks or controls */
 	enum smtp_client_starttls starttls;
 	bool tls_active;		/* from the first byte; starttls then has no meaning */
 	bool auth_required;		/* a refused EHLO is then final: HELO brings no AUTH */
@@ -65,7 +65,7 @@ enum smtp_client_stage {
 	SMTP_CLIENT_STAGE_CLOSED,
 };
 
-const char *smtp_client_stage_name(enum smtp_client_stage stage);	/* "greeting", "MAIL", ... */
+const char *smtp_client_stage_name(enum smtp_client_stage stage); /* "greeting", "MAIL", ... */
 
 enum smtp_client_event_kind {
 	/* Nothing more without input, drained output, or the owner's answer to the last event. */
@@ -101,8 +101,8 @@ enum smtp_client_event_kind {
 	   and READY follows; or stage CONTENT: a refusal came before the content had ended, and
 	   FAILED follows. */
 	SMTP_CLIENT_TRANSACTION_FAILED,
-	/* The reply to a probe. Unless stale the machine is ready, without another event. stale: the
-	   session is of no use (an old 421, a refusal, or the end of the connection, which has
+	/* The reply to a probe. Unless stale the machine is ready, without another event. stale:
+	   the session is of no use (an old 421, a refusal, or the end of the connection, with
 	   reply code 0); open a new one, nothing is at fault. */
 	SMTP_CLIENT_PROBED,
 	/* stage, failure, fault and, where there was one, reply. */
@@ -166,7 +166,7 @@ struct smtp_client {
 	bool challenge_is_base64;
 
 	struct smtp_client_transaction transaction;
-	size_t step_sent, step_answered;	/* commands of the transaction, see client_internal.h */
+	size_t step_sent, step_answered;	/* commands, see client_internal.h */
 	size_t octets_unanswered;
 	size_t recipient, accepted_count, answered_count;
 	unsigned char *accepted;	/* LMTP: one byte per recipient */
@@ -191,8 +191,8 @@ void smtp_client_fini(struct smtp_client *c);
 void smtp_client_observe(struct smtp_client *c,
     void (*observe)(void *context, enum smtp_line_kind kind, struct span text), void *context);
 
-/* Takes whole lines off *input, a partial line stays with the owner; returns one event, which is also
-   event_out->kind. Call until WAIT. */
+/* Takes whole lines off *input, a partial line stays with the owner; returns one event, which is
+   also event_out->kind. Call until WAIT. */
 enum smtp_client_event_kind smtp_client_next(struct smtp_client *c, struct span *input,
     struct smtp_client_event *event_out);
 /* The connection ended, or the deadline of the stage has passed: call smtp_client_next() with what
@@ -225,8 +225,8 @@ bool smtp_client_path_is_sound(struct span path);
    sound. A reset left over from a failed transaction is sent in front. */
 bool smtp_client_mail(struct smtp_client *c, const struct smtp_client_transaction *transaction)
     __attribute__((warn_unused_result));
-/* Appends content, CRLF text without dot-stuffing, in pieces of any size. Returns how many octets of
-   it were taken: fewer when output is near its ceiling; flush and give the rest again. */
+/* Appends content, CRLF text without dot-stuffing, in pieces of any size. Returns how many octets
+   of it were taken: fewer when output is near its ceiling; flush and give the rest again. */
 size_t smtp_client_content(struct smtp_client *c, struct span bytes);
 /* Ends it; a missing last CRLF is added. */
 void smtp_client_content_end(struct smtp_client *c);

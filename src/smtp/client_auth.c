@@ -61,8 +61,8 @@ static bool is_mechanism_name(struct span name)
 	return name.len > 0 && name.len <= SMTP_MECHANISM_MAX;
 }
 
-void smtp_client_auth_start(struct smtp_client *c, struct span mechanism, bool has_initial,
-    struct span initial)
+void smtp_client_auth_start(
+    struct smtp_client *c, struct span mechanism, bool has_initial, struct span initial)
 {
 	assert(c->owes == SMTP_CLIENT_OWES_AUTH);
 	assert(is_mechanism_name(mechanism));
@@ -105,8 +105,7 @@ void smtp_client_auth_cancel(struct smtp_client *c)
 static void read_challenge(struct smtp_client *c, struct span text)
 {
 	buf_clear(&c->challenge);
-	c->challenge_is_base64 =
-	    !c->parser.reply.cut && base64_decode(&c->challenge, text);
+	c->challenge_is_base64 = !c->parser.reply.cut && base64_decode(&c->challenge, text);
 	if (!c->challenge_is_base64)
 		buf_append(&c->challenge, text);
 }

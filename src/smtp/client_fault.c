@@ -90,7 +90,8 @@ static const char *silence_hint(const struct smtp_client *c)
 static const char *missing_tls_hint(const struct smtp_client *c)
 {
 	if (c->extensions.masked)
-		return "; something in between overwrites parts of its replies (SMTP inspection in a "
+		return "; something in between overwrites parts of its replies (SMTP inspection in "
+		       "a "
 		       "firewall): switch that off";
 	if (c->extensions.extension_in_first_line)
 		return "; its EHLO reply is malformed: an extension stands in the first line";
@@ -109,14 +110,14 @@ static void set_sentence(struct smtp_client *c, enum smtp_client_failure failure
 		break; /* set where it was found */
 	case SMTP_CLIENT_FAILURE_REFUSED:
 		fault_set(&c->fault, FAULT_TEMPORARY, "the server refused %s: %s",
-		    c->stage == SMTP_CLIENT_STAGE_GREETING ? "the connection" :
-							     smtp_client_stage_name(c->stage),
+		    c->stage == SMTP_CLIENT_STAGE_GREETING ? "the connection"
+							   : smtp_client_stage_name(c->stage),
 		    reply);
 		break;
 	case SMTP_CLIENT_FAILURE_LEAVING:
 		fault_set(&c->fault, FAULT_TEMPORARY, "the server ended the session %s: %s",
-		    c->stage == SMTP_CLIENT_STAGE_GREETING ? "with its greeting" :
-							     when(c, place, sizeof(place)),
+		    c->stage == SMTP_CLIENT_STAGE_GREETING ? "with its greeting"
+							   : when(c, place, sizeof(place)),
 		    reply);
 		break;
 	case SMTP_CLIENT_FAILURE_CLOSED:
@@ -189,8 +190,8 @@ static bool fail_foreign(struct smtp_client *c, struct span seen)
 	return true;
 }
 
-void smtp_client_fail_malformed(struct smtp_client *c, enum smtp_reply_fault fault,
-    struct span seen)
+void smtp_client_fail_malformed(
+    struct smtp_client *c, enum smtp_reply_fault fault, struct span seen)
 {
 	static const char *const what[] = {
 		[SMTP_REPLY_FAULT_NONE] = "",

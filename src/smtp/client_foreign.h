@@ -9,8 +9,8 @@
 
 #include "base/span.h"
 
-/* A noun phrase ("a web server (HTTP)"), and in *hint_out what to do; NULL when nothing is recognised.
-   Both are static. */
+/* A noun phrase ("a web server (HTTP)"), and in *hint_out what to do; NULL when nothing is
+   recognised. Both are static. */
 const char *smtp_foreign_greeting(struct span bytes, const char **hint_out);
 
 /* True as soon as the bytes are a TLS record: it has no line end to wait for. */

@@ -201,7 +201,8 @@ static void begin_content(struct smtp_client *c)
 	c->content_octets = 0;
 	smtp_client_enter(c, SMTP_CLIENT_STAGE_CONTENT);
 	if (c->transaction_failed) {
-		/* 354 although nobody is left to get it: an empty message is the way out (RFC 2920, 3.1). */
+		/* 354 although nobody is left to get it: an empty message is the way out (RFC
+		 * 2920, 3.1). */
 		c->content_ended = true;
 	} else {
 		smtp_client_ask(c, SMTP_CLIENT_OWES_CONTENT);
@@ -270,8 +271,8 @@ void smtp_client_content_end(struct smtp_client *c)
 	smtp_client_fill(c);
 }
 
-/* A server that refuses in the middle of the content still waits for its end, or closes: it cannot be
-   known which, and there is no other way out than closing. */
+/* A server that refuses in the middle of the content still waits for its end, or closes: it cannot
+   be known which, and there is no other way out than closing. */
 void smtp_client_on_early(struct smtp_client *c)
 {
 	if (c->parser.reply.code >= 400 && !c->transaction_failed)

@@ -5,8 +5,8 @@
 /*
  * What a server offers in its reply to EHLO (RFC 5321, 4.1.1.1), in any order and any case. The
  * first line is the server's name: an extension that stands there does not count, and is marked.
- * Lines that a middlebox has overwritten with X are marked too (Cisco's SMTP inspection does so), as
- * it is a reason why STARTTLS or AUTH is not to be seen.
+ * Lines that a middlebox has overwritten with X are marked too (Cisco's SMTP inspection does so),
+ * as it is a reason why STARTTLS or AUTH is not to be seen.
  */
 
 #include "base/buf.h"

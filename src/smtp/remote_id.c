@@ -159,7 +159,8 @@ static struct span skip_status(struct span text)
 {
 	struct span rest = text, word;
 
-	if (!span_take_word(&rest, &word) || word.len < 5 || word.data[0] < '2' || word.data[0] > '5')
+	if (!span_take_word(&rest, &word) || word.len < 5 || word.data[0] < '2' ||
+	    word.data[0] > '5')
 		return text;
 	for (size_t i = 0; i < word.len; i++) {
 		if (word.data[i] != '.' && !byte_is_digit(word.data[i]))
@@ -171,9 +172,16 @@ static struct span skip_status(struct span text)
 bool smtp_remote_id_find(struct span text, struct span *id_out)
 {
 	/* The more a form says of itself, the earlier it stands. */
-	static bool (*const forms[])(struct span text, struct span *id_out) = {
-		find_frank, find_postfix, find_qmail, find_exchange, find_exim,
-		find_sendmail, find_google, find_dovecot, find_ses,
+	static bool (*const forms[])(struct span text, struct span * id_out) = {
+		find_frank,
+		find_postfix,
+		find_qmail,
+		find_exchange,
+		find_exim,
+		find_sendmail,
+		find_google,
+		find_dovecot,
+		find_ses,
 	};
 	struct span id;
 

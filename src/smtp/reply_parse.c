@@ -164,8 +164,8 @@ static bool keep_line(struct smtp_reply_parser *parser, struct span line, struct
 	       join_text(parser, text);
 }
 
-static void add_line(struct smtp_reply_parser *parser, struct span line,
-    const struct smtp_reply_line *parsed)
+static void add_line(
+    struct smtp_reply_parser *parser, struct span line, const struct smtp_reply_line *parsed)
 {
 	struct smtp_received_reply *reply = &parser->reply;
 

@@ -5,8 +5,8 @@
 /*
  * Reads the replies of a server (RFC 5321, 4.2): lines of three digits, a hyphen or a blank, and
  * text. Only CRLF ends a line: a line feed alone is a fault that is named as such, because waiting
- * for the CR that never comes would look like a slow server. Codes from 200 to 599 are taken. Where the
- * lines of one reply differ in code the last counts (RFC 5321, 4.2.1), and the reply is marked.
+ * for the CR that never comes would look like a slow server. Codes from 200 to 599 are taken. Where
+ * the lines of one reply differ in code the last counts (RFC 5321, 4.2.1), and the reply is marked.
  *
  * Lines up to 4096 octets are read (RFC 5321 allows 512, servers send more); of a reply, 100 lines
  * and 16 KiB are kept, the rest is read and dropped; a reply of more than 1000 lines is a fault.
@@ -42,8 +42,8 @@ enum smtp_reply_fault {
 	SMTP_REPLY_FAULT_ENDLESS,	/* more than 1000 lines */
 };
 
-/* Reads one line, given without its CRLF. *line_out borrows from it, and is set only when the result
-   is SMTP_REPLY_FAULT_NONE; the others that can come are NOT_A_REPLY and CODE. */
+/* Reads one line, given without its CRLF. *line_out borrows from it, and is set only when the
+   result is SMTP_REPLY_FAULT_NONE; the others that can come are NOT_A_REPLY and CODE. */
 enum smtp_reply_fault smtp_reply_line_parse(struct span line, struct smtp_reply_line *line_out);
 
 /* The enhanced status in a reply's text: in front ("5.7.8 text"), or as qmail and others write it

@@ -57,7 +57,8 @@ static const struct exchange {
 	    { { "Username:", RESPOND, "scan" }, { "Password:", RESPOND, "secret" },
 		{ "Username:", AGAIN, "" } } },
 	{ "LOGIN with a prompt that names both", SASL_MECHANISM_LOGIN, false, "",
-	    { { "Username:", RESPOND, "scan" }, { "Password for user scan:", RESPOND, "secret" } } },
+	    { { "Username:", RESPOND, "scan" },
+		{ "Password for user scan:", RESPOND, "secret" } } },
 };
 
 static void check_bytes(struct buf *out, const char *want)
@@ -94,8 +95,7 @@ static void challenges_are_answered_by_order_and_never_with_a_secret_for_a_name(
 		for (size_t k = 0; k < 5 && e->steps[k].challenge; k++) {
 			struct span challenge = span_from_string(e->steps[k].challenge);
 
-			assert_int_equal(
-			    sasl_client_step(&c, challenge, &out), e->steps[k].want);
+			assert_int_equal(sasl_client_step(&c, challenge, &out), e->steps[k].want);
 			check_bytes(&out, e->steps[k].response);
 		}
 	}
@@ -148,7 +148,8 @@ static void the_longest_credentials_fit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(challenges_are_answered_by_order_and_never_with_a_secret_for_a_name),
+		cmocka_unit_test(
+		    challenges_are_answered_by_order_and_never_with_a_secret_for_a_name),
 		cmocka_unit_test(credentials_that_cannot_travel_are_named),
 		cmocka_unit_test(the_longest_credentials_fit),
 	};

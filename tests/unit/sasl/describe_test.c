@@ -17,8 +17,8 @@ static const struct describe_case {
 	const char *payload, *want;
 } describe_cases[] = {
 	{ "PLAIN", 0, "AHNjYW4Ac2VjcmV0", "[PLAIN: user \"scan\", password hidden, 12 octets]" },
-	{ "plain", 0, "c2NhbgBzY2FuAHNlY3JldA==",
-	    "[plain: user \"scan\", password hidden, 16 octets]" },
+	{ "plain", 0,
+	    "c2NhbgBzY2FuAHNlY3JldA==", "[plain: user \"scan\", password hidden, 16 octets]" },
 	{ "PLAIN", 0, "dXNlcjFAZXhhbXBsZS5uZXQAbm90Lm15LnJlYWwucGFzc3dvcmQ=",
 	    "[PLAIN: malformed, hidden, 38 octets]" },
 	{ "PLAIN", 0, "AHNlY3JldA==", "[PLAIN: malformed, hidden, 7 octets]" },
@@ -42,8 +42,8 @@ static void payloads_show_the_user_and_no_secret(void **state)
 		struct buf out;
 
 		buf_init(&out, 4096);
-		assert_true(sasl_describe(span_from_string(c->mechanism), c->step,
-		    span_from_string(c->payload), &out));
+		assert_true(sasl_describe(
+		    span_from_string(c->mechanism), c->step, span_from_string(c->payload), &out));
 		assert_string_equal(buf_string(&out), c->want);
 		assert_null(strstr(buf_string(&out), "secret"));
 		buf_fini(&out);

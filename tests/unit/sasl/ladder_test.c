@@ -15,20 +15,22 @@
 #define YES SASL_INITIAL_RESPONSE_YES
 #define NO SASL_INITIAL_RESPONSE_NO
 
-/* A conversation: what the server says ("334 prompt", decoded, or a reply), and after it the ladder's
-   action. Bytes are written with NUL as a bar: "START PLAIN |u|p". The first action has no cause. */
+/* A conversation: what the server says ("334 prompt", decoded, or a reply), and after it the
+   ladder's action. Bytes are written with NUL as a bar: "START PLAIN |u|p". The first action has no
+   cause. */
 static const struct talk {
 	const char *name;
 	const char *offered;
 	enum sasl_initial_response initial_response;
 	const char *said[12];
 	const char *done[12];
-	const char *memory;	/* afterwards: "PLAIN+" with, "PLAIN-" without, "PLAIN!" failed */
+	const char *memory; /* afterwards: "PLAIN+" with, "PLAIN-" without, "PLAIN!" failed */
 	const char *memory_before;
 } talks[] = {
 	{ "PLAIN is the stronger one, with its initial response", "LOGIN PLAIN", AUTO,
 	    { "", "235 ok" }, { "START PLAIN |u|p", "DONE" }, "PLAIN+" },
-	{ "LOGIN goes without one", "LOGIN", AUTO, { "", "334 Username:", "334 Password:", "235 ok" },
+	{ "LOGIN goes without one", "LOGIN", AUTO,
+	    { "", "334 Username:", "334 Password:", "235 ok" },
 	    { "START LOGIN", "RESPOND u", "RESPOND p", "DONE" }, "LOGIN-" },
 	{ "no: PLAIN without", "PLAIN", NO, { "", "334 ", "235 ok" },
 	    { "START PLAIN", "RESPOND |u|p", "DONE" }, "PLAIN-" },
@@ -54,13 +56,14 @@ static const struct talk {
 	{ "each way of each mechanism, once", "PLAIN LOGIN", YES,
 	    { "", "500 a", "500 b", "500 c", "500 d" },
 	    { "START PLAIN |u|p", "START PLAIN", "START LOGIN u", "START LOGIN",
-		"GIVE_UP confused: the server lists mechanisms for signing in and understands none of "
+		"GIVE_UP confused: the server lists mechanisms for signing in and understands none "
+		"of "
 		"them: 500 d" },
 	    "" },
-	{ "a mechanism that is not understood is remembered when another one works", "PLAIN LOGIN", YES,
-	    { "", "500 a", "500 b", "500 c", "334 Username:", "334 Password:", "235 ok" },
-	    { "START PLAIN |u|p", "START PLAIN", "START LOGIN u", "START LOGIN", "RESPOND u", "RESPOND p",
-		"DONE" },
+	{ "a mechanism that is not understood is remembered when another one works", "PLAIN LOGIN",
+	    YES, { "", "500 a", "500 b", "500 c", "334 Username:", "334 Password:", "235 ok" },
+	    { "START PLAIN |u|p", "START PLAIN", "START LOGIN u", "START LOGIN", "RESPOND u",
+		"RESPOND p", "DONE" },
 	    "PLAIN! LOGIN-" },
 	{ "and comes last in the next session", "PLAIN LOGIN", YES,
 	    { "", "334 Username:", "334 Password:", "235 ok" },
@@ -76,48 +79,60 @@ static const struct talk {
 	{ "535 ends it after the other way, too", "PLAIN LOGIN", YES,
 	    { "", "500 what", "334 ", "535 authorization failed (#5.7.0)" },
 	    { "START PLAIN |u|p", "START PLAIN", "RESPOND |u|p",
-		"GIVE_UP refused: the server refused the login: 535 authorization failed (#5.7.0)" },
+		"GIVE_UP refused: the server refused the login: 535 authorization failed "
+		"(#5.7.0)" },
 	    "" },
 	{ "a provider that wants no passwords", "LOGIN XOAUTH2", AUTO,
-	    { "", "334 Username:", "334 Password:", "535 5.7.139 basic authentication is disabled" },
+	    { "",
+		"334 Username:", "334 Password:", "535 5.7.139 basic authentication is disabled" },
 	    { "START LOGIN", "RESPOND u", "RESPOND p",
-		"GIVE_UP refused: the server refused the login: 535 5.7.139 basic authentication is "
+		"GIVE_UP refused: the server refused the login: 535 5.7.139 basic authentication "
+		"is "
 		"disabled" },
 	    "" },
-	{ "550 5.7.30 ends it", "PLAIN LOGIN", AUTO, { "", "550 5.7.30 Basic authentication is not supported" },
-	    { "START PLAIN |u|p",
-		"GIVE_UP refused: the server refused the login: 550 5.7.30 Basic authentication is not "
-		"supported" },
+	{ "550 5.7.30 ends it", "PLAIN LOGIN", AUTO,
+	    { "", "550 5.7.30 Basic authentication is not supported" },
+	    { "START PLAIN |u|p", "GIVE_UP refused: the server refused the login: 550 5.7.30 Basic "
+				  "authentication is not "
+				  "supported" },
 	    "" },
-	{ "534 5.7.9 ends it", "PLAIN LOGIN", AUTO, { "", "534 5.7.9 Application-specific password required" },
-	    { "START PLAIN |u|p",
-		"GIVE_UP refused: the server refused the login: 534 5.7.9 Application-specific password "
-		"required" },
+	{ "534 5.7.9 ends it", "PLAIN LOGIN", AUTO,
+	    { "", "534 5.7.9 Application-specific password required" },
+	    { "START PLAIN |u|p", "GIVE_UP refused: the server refused the login: 534 5.7.9 "
+				  "Application-specific password "
+				  "required" },
 	    "" },
 	{ "535 about the mechanism leads to the next one", "PLAIN LOGIN", AUTO,
 	    { "", "535 5.7.8 Error: authentication failed: Invalid authentication mechanism",
 		"334 Username:", "334 Password:", "235 ok" },
-	    { "START PLAIN |u|p", "START LOGIN", "RESPOND u", "RESPOND p", "DONE" }, "PLAIN! LOGIN-" },
+	    { "START PLAIN |u|p", "START LOGIN", "RESPOND u", "RESPOND p", "DONE" },
+	    "PLAIN! LOGIN-" },
 	{ "so does an unrecognized authentication type", "PLAIN LOGIN", AUTO,
 	    { "", "535 5.7.4 Unrecognized Authentication Type", "334 ", "334 ", "235 ok" },
-	    { "START PLAIN |u|p", "START LOGIN", "RESPOND u", "RESPOND p", "DONE" }, "PLAIN! LOGIN-" },
+	    { "START PLAIN |u|p", "START LOGIN", "RESPOND u", "RESPOND p", "DONE" },
+	    "PLAIN! LOGIN-" },
 	{ "and a status that says it, as qmail writes it", "PLAIN LOGIN", AUTO,
 	    { "", "535 no (#5.7.4)", "334 ", "334 ", "235 ok" },
-	    { "START PLAIN |u|p", "START LOGIN", "RESPOND u", "RESPOND p", "DONE" }, "PLAIN! LOGIN-" },
-	{ "4yz is for now", "PLAIN LOGIN", AUTO, { "", "454 4.7.0 Temporary authentication failure" },
+	    { "START PLAIN |u|p", "START LOGIN", "RESPOND u", "RESPOND p", "DONE" },
+	    "PLAIN! LOGIN-" },
+	{ "4yz is for now", "PLAIN LOGIN", AUTO,
+	    { "", "454 4.7.0 Temporary authentication failure" },
 	    { "START PLAIN |u|p",
 		"GIVE_UP temporary: the server cannot check the login now: 454 4.7.0 Temporary "
 		"authentication failure" },
 	    "" },
 	{ "a prompt for the name already sent is cancelled, and the other way taken", "LOGIN", YES,
 	    { "", "334 Username:", "501 cancelled", "334 Username:", "334 Password:", "235 ok" },
-	    { "START LOGIN u", "CANCEL", "START LOGIN", "RESPOND u", "RESPOND p", "DONE" }, "LOGIN-" },
+	    { "START LOGIN u", "CANCEL", "START LOGIN", "RESPOND u", "RESPOND p", "DONE" },
+	    "LOGIN-" },
 	{ "a second request for the name gets the name again", "LOGIN", AUTO,
 	    { "", "334 Username:", "334 User name:", "334 Password:", "235 ok" },
 	    { "START LOGIN", "RESPOND u", "RESPOND u", "RESPOND p", "DONE" }, "LOGIN-" },
 	{ "a third one does not", "LOGIN", AUTO,
-	    { "", "334 Username:", "334 Username:", "334 Username:", "501 x", "334 Password:", "235 ok" },
-	    { "START LOGIN", "RESPOND u", "RESPOND u", "CANCEL", "START LOGIN u", "RESPOND p", "DONE" },
+	    { "", "334 Username:", "334 Username:", "334 Username:", "501 x",
+		"334 Password:", "235 ok" },
+	    { "START LOGIN", "RESPOND u", "RESPOND u", "CANCEL", "START LOGIN u", "RESPOND p",
+		"DONE" },
 	    "LOGIN+" },
 	{ "PLAIN whose initial response is ignored", "PLAIN", AUTO, { "", "334 ", "235 ok" },
 	    { "START PLAIN |u|p", "RESPOND |u|p", "DONE" }, "PLAIN-" },
@@ -131,7 +146,8 @@ static const struct talk {
 	    "" },
 	{ "4yz to a cancellation", "LOGIN", YES, { "", "334 Username:", "454 later" },
 	    { "START LOGIN u", "CANCEL",
-		"GIVE_UP temporary: the server cannot check the login now: 334 asks for \"Username:\"" },
+		"GIVE_UP temporary: the server cannot check the login now: 334 asks for "
+		"\"Username:\"" },
 	    "" },
 	{ "a server that cannot be cancelled", "LOGIN", YES,
 	    { "", "334 Username:", "334 Password:", "334 Password:" },
@@ -140,8 +156,10 @@ static const struct talk {
 	    "" },
 	{ "a server that asks without end", "LOGIN", AUTO,
 	    { "", "334 a", "334 b", "334 c", "501 x", "334 a", "334 b", "501 y" },
-	    { "START LOGIN", "RESPOND u", "RESPOND p", "CANCEL", "START LOGIN u", "RESPOND p", "CANCEL",
-		"GIVE_UP confused: the server lists mechanisms for signing in and understands none of "
+	    { "START LOGIN", "RESPOND u", "RESPOND p", "CANCEL", "START LOGIN u", "RESPOND p",
+		"CANCEL",
+		"GIVE_UP confused: the server lists mechanisms for signing in and understands none "
+		"of "
 		"them: 334 asks for \"b\"" },
 	    "" },
 };
@@ -225,9 +243,10 @@ static void play(const struct talk *t)
 			sasl_ladder_challenge(
 			    &ladder, span_from_string(t->said[i + 1] + 4), &action);
 		else
-			sasl_ladder_reply(&ladder, (unsigned)(t->said[i + 1][0] - '0') * 100 +
-			    (unsigned)(t->said[i + 1][1] - '0') * 10 +
-			    (unsigned)(t->said[i + 1][2] - '0'),
+			sasl_ladder_reply(&ladder,
+			    (unsigned)(t->said[i + 1][0] - '0') * 100 +
+				(unsigned)(t->said[i + 1][1] - '0') * 10 +
+				(unsigned)(t->said[i + 1][2] - '0'),
 			    span_from_string(t->said[i + 1] + 4), &action);
 	}
 	assert_memory_equal(memory.way, want.way, sizeof(want.way));
@@ -249,19 +268,24 @@ static const struct start_case {
 	const char *want;
 } start_cases[] = {
 	{ "PLAIN", false, false, { "", 0 },
-	    "GIVE_UP no-tls: the connection is not under TLS: the login is not sent in clear text" },
+	    "GIVE_UP no-tls: the connection is not under TLS: the login is not sent in clear "
+	    "text" },
 	{ "PLAIN", false, true, { "", 0 }, "START PLAIN |u|p" },
 	{ "", true, false, { "", 0 }, "GIVE_UP not-offered: the server does not offer AUTH" },
 	{ "", false, true, { "", 0 },
-	    "GIVE_UP not-offered: the server does not offer AUTH; many servers offer it only under TLS" },
+	    "GIVE_UP not-offered: the server does not offer AUTH; many servers offer it only under "
+	    "TLS" },
 	{ "GSSAPI NTLM", true, false, { "", 0 },
-	    "GIVE_UP no-mechanism: the server offers GSSAPI NTLM for signing in, and Frank can use only "
+	    "GIVE_UP no-mechanism: the server offers GSSAPI NTLM for signing in, and Frank can use "
+	    "only "
 	    "PLAIN and LOGIN" },
 	{ "PLAIN LOGIN", true, false, { "login", 5 }, "START LOGIN" },
 	{ "PLAIN", true, false, { "LOGIN", 5 },
-	    "GIVE_UP no-mechanism: the server offers PLAIN for signing in, and only LOGIN may be used" },
+	    "GIVE_UP no-mechanism: the server offers PLAIN for signing in, and only LOGIN may be "
+	    "used" },
 	{ "PLAIN", true, false, { "CRAM-MD5", 8 },
-	    "GIVE_UP no-mechanism: the server offers PLAIN for signing in, and only CRAM-MD5 may be used" },
+	    "GIVE_UP no-mechanism: the server offers PLAIN for signing in, and only CRAM-MD5 may "
+	    "be used" },
 };
 
 static void the_ladder_begins_only_where_it_may(void **state)

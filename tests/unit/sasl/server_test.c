@@ -19,20 +19,22 @@ static const struct exchange {
 	size_t count;
 	enum sasl_outcome want;
 	const char *authcid, *password;
-	const char *sentence;	/* a part of it */
-	const char *hint;	/* a part of it; NULL: none */
+	const char *sentence; /* a part of it */
+	const char *hint;     /* a part of it; NULL: none */
 } exchanges[] = {
-	{ "PLAIN with an initial response", SASL_MECHANISM_PLAIN, true, { SPAN("\0scan\0secret") }, 1,
-	    SASL_OUTCOME_IDENTITY, "scan", "secret", "", NULL },
+	{ "PLAIN with an initial response", SASL_MECHANISM_PLAIN, true, { SPAN("\0scan\0secret") },
+	    1, SASL_OUTCOME_IDENTITY, "scan", "secret", "", NULL },
 	{ "PLAIN without one", SASL_MECHANISM_PLAIN, false, { SPAN("\0scan\0secret") }, 1,
 	    SASL_OUTCOME_IDENTITY, "scan", "secret", "", NULL },
-	{ "PLAIN with the same authzid", SASL_MECHANISM_PLAIN, true, { SPAN("scan\0scan\0secret") }, 1,
-	    SASL_OUTCOME_IDENTITY, "scan", "secret", "", NULL },
-	{ "PLAIN with another authzid", SASL_MECHANISM_PLAIN, true, { SPAN("boss\0scan\0secret") }, 1,
-	    SASL_OUTCOME_MALFORMED, NULL, NULL, "another user", NULL },
+	{ "PLAIN with the same authzid", SASL_MECHANISM_PLAIN, true, { SPAN("scan\0scan\0secret") },
+	    1, SASL_OUTCOME_IDENTITY, "scan", "secret", "", NULL },
+	{ "PLAIN with another authzid", SASL_MECHANISM_PLAIN, true, { SPAN("boss\0scan\0secret") },
+	    1, SASL_OUTCOME_MALFORMED, NULL, NULL, "another user", NULL },
 	{ "PLAIN without a NUL in front", SASL_MECHANISM_PLAIN, true,
-	    { SPAN("user1@example.net\0not.my.real.password") }, 1, SASL_OUTCOME_MALFORMED, NULL, NULL,
-	    "the token has one NUL; it must be NUL user NUL password: the one before the user is missing",
+	    { SPAN("user1@example.net\0not.my.real.password") }, 1, SASL_OUTCOME_MALFORMED, NULL,
+	    NULL,
+	    "the token has one NUL; it must be NUL user NUL password: the one before the user is "
+	    "missing",
 	    NULL },
 	{ "PLAIN whose second NUL was eaten by an octal escape", SASL_MECHANISM_PLAIN, true,
 	    { SPAN("\0user1@example.net\n34secret") }, 1, SASL_OUTCOME_MALFORMED, NULL, NULL,
@@ -40,22 +42,23 @@ static const struct exchange {
 	{ "PLAIN without any NUL", SASL_MECHANISM_PLAIN, true, { SPAN("scan:secret") }, 1,
 	    SASL_OUTCOME_MALFORMED, NULL, NULL, "has no NUL", NULL },
 	{ "PLAIN encoded twice", SASL_MECHANISM_PLAIN, true,
-	    { SPAN("AHNjYW5AZXhhbXBsZS5jb20Ab3BlbiBzZXNhbWU=") }, 1, SASL_OUTCOME_MALFORMED, NULL, NULL,
-	    "base64 twice", NULL },
+	    { SPAN("AHNjYW5AZXhhbXBsZS5jb20Ab3BlbiBzZXNhbWU=") }, 1, SASL_OUTCOME_MALFORMED, NULL,
+	    NULL, "base64 twice", NULL },
 	{ "PLAIN with three NULs", SASL_MECHANISM_PLAIN, true, { SPAN("\0scan\0secret\0") }, 1,
 	    SASL_OUTCOME_MALFORMED, NULL, NULL, "has 3 NULs", NULL },
-	{ "PLAIN, empty", SASL_MECHANISM_PLAIN, true, { SPAN("") }, 1, SASL_OUTCOME_MALFORMED, NULL, NULL,
-	    "the token is empty", NULL },
+	{ "PLAIN, empty", SASL_MECHANISM_PLAIN, true, { SPAN("") }, 1, SASL_OUTCOME_MALFORMED, NULL,
+	    NULL, "the token is empty", NULL },
 	{ "PLAIN without a name", SASL_MECHANISM_PLAIN, true, { SPAN("\0\0secret") }, 1,
 	    SASL_OUTCOME_MALFORMED, NULL, NULL, "the user name is empty", NULL },
 	{ "PLAIN without a password", SASL_MECHANISM_PLAIN, true, { SPAN("\0scan\0") }, 1,
 	    SASL_OUTCOME_MALFORMED, NULL, NULL, "the password is empty", NULL },
-	{ "PLAIN made by echo without -n", SASL_MECHANISM_PLAIN, true, { SPAN("\0scan\0secret\n") }, 1,
-	    SASL_OUTCOME_IDENTITY, "scan", "secret\n", "", "the password ends with a line end" },
+	{ "PLAIN made by echo without -n", SASL_MECHANISM_PLAIN, true, { SPAN("\0scan\0secret\n") },
+	    1, SASL_OUTCOME_IDENTITY, "scan", "secret\n", "", "the password ends with a line end" },
 	{ "LOGIN", SASL_MECHANISM_LOGIN, false, { SPAN("scan"), SPAN("secret") }, 2,
 	    SASL_OUTCOME_IDENTITY, "scan", "secret", "", NULL },
-	{ "LOGIN with an initial response", SASL_MECHANISM_LOGIN, true, { SPAN("scan"), SPAN("secret") },
-	    2, SASL_OUTCOME_IDENTITY, "scan", "secret", "", NULL },
+	{ "LOGIN with an initial response", SASL_MECHANISM_LOGIN, true,
+	    { SPAN("scan"), SPAN("secret") }, 2, SASL_OUTCOME_IDENTITY, "scan", "secret", "",
+	    NULL },
 	{ "LOGIN with an empty initial response", SASL_MECHANISM_LOGIN, true, { SPAN("") }, 1,
 	    SASL_OUTCOME_MALFORMED, NULL, NULL, "the user name is empty", NULL },
 	{ "LOGIN without a password", SASL_MECHANISM_LOGIN, false, { SPAN("scan"), SPAN("") }, 2,
@@ -66,8 +69,8 @@ static const struct exchange {
 	    { SPAN("scan"), SPAN("se\0cret") }, 2, SASL_OUTCOME_MALFORMED, NULL, NULL,
 	    "the password contains a NUL", NULL },
 	{ "LOGIN, name and password with CRLF", SASL_MECHANISM_LOGIN, false,
-	    { SPAN("scan\r\n"), SPAN("secret\r\n") }, 2, SASL_OUTCOME_IDENTITY, "scan\r\n", "secret\r\n",
-	    "", "the password ends with a line end" },
+	    { SPAN("scan\r\n"), SPAN("secret\r\n") }, 2, SASL_OUTCOME_IDENTITY, "scan\r\n",
+	    "secret\r\n", "", "the password ends with a line end" },
 	{ "LOGIN, the name with a line end", SASL_MECHANISM_LOGIN, false,
 	    { SPAN("scan\n"), SPAN("secret") }, 2, SASL_OUTCOME_IDENTITY, "scan\n", "secret", "",
 	    "the user name ends with a line end" },
@@ -95,13 +98,13 @@ static void check(struct sasl_server *s, const struct exchange *e)
 		print_error("%s: %s\n", e->name, s->sentence);
 	assert_int_equal(outcome, e->want);
 	if (outcome == SASL_OUTCOME_IDENTITY) {
-		assert_true(span_equal(
-		    buf_span(&s->identity.authcid), span_from_string(e->authcid)));
-		assert_true(span_equal(
-		    buf_span(&s->identity.password), span_from_string(e->password)));
-		assert_true(s->identity.authzid.len == 0 ||
-			    span_equal(buf_span(&s->identity.authzid),
-				buf_span(&s->identity.authcid)));
+		assert_true(
+		    span_equal(buf_span(&s->identity.authcid), span_from_string(e->authcid)));
+		assert_true(
+		    span_equal(buf_span(&s->identity.password), span_from_string(e->password)));
+		assert_true(
+		    s->identity.authzid.len == 0 ||
+		    span_equal(buf_span(&s->identity.authzid), buf_span(&s->identity.authcid)));
 		assert_int_equal(s->identity.has_line_end, e->hint != NULL);
 	} else {
 		if (!strstr(s->sentence, e->sentence))
@@ -155,7 +158,8 @@ static void names_and_passwords_have_limits(void **state)
 	    sasl_server_step(&s, span_of(text, SASL_NAME_MAX + 1)), SASL_OUTCOME_MALFORMED);
 	assert_string_equal(s.sentence, "the user name is longer than 255 octets");
 	sasl_server_start(&s, SASL_MECHANISM_LOGIN, false, SPAN(""));
-	assert_int_equal(sasl_server_step(&s, span_of(text, SASL_NAME_MAX)), SASL_OUTCOME_CHALLENGE);
+	assert_int_equal(
+	    sasl_server_step(&s, span_of(text, SASL_NAME_MAX)), SASL_OUTCOME_CHALLENGE);
 	assert_int_equal(
 	    sasl_server_step(&s, span_of(text, SASL_PASSWORD_MAX + 1)), SASL_OUTCOME_MALFORMED);
 	assert_string_equal(s.sentence, "the password is longer than 511 octets");
@@ -176,8 +180,7 @@ static void every_prefix_of_a_token_is_read_without_harm(void **state)
 		enum sasl_outcome outcome =
 		    sasl_server_start(&s, SASL_MECHANISM_PLAIN, true, span_of(copy, n));
 
-		assert_int_equal(
-		    outcome, n > 10 ? SASL_OUTCOME_IDENTITY : SASL_OUTCOME_MALFORMED);
+		assert_int_equal(outcome, n > 10 ? SASL_OUTCOME_IDENTITY : SASL_OUTCOME_MALFORMED);
 		if (n == sizeof(token) - 1)
 			assert_true(span_equal(buf_span(&s.identity.password), SPAN("secret")));
 		mem_free(copy);

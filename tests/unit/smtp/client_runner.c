@@ -68,7 +68,8 @@ static void observe(void *context, enum smtp_line_kind kind, struct span text)
 	escape_append(&r->observed, span_head(text, text.len < 100 ? text.len : 100));
 	buf_append_byte(&r->observed, '\n');
 	if (r->scenario->password)
-		assert_true(span_find_span(text, span_from_string(r->scenario->password)) == text.len);
+		assert_true(
+		    span_find_span(text, span_from_string(r->scenario->password)) == text.len);
 }
 
 static void flush(struct run *r)
@@ -178,9 +179,21 @@ static void send_content(struct run *r)
 static void on_event(struct run *r, const struct smtp_client_event *event)
 {
 	static const char *const names[] = {
-		"WAIT", "EHLO_REFUSED", "STARTTLS", "STARTTLS_REFUSED", "AUTH", "AUTH_CHALLENGE",
-		"AUTH_REPLY", "READY", "RECIPIENT", "CONTENT", "MESSAGE", "TRANSACTION_FAILED",
-		"PROBED", "FAILED", "CLOSED",
+		"WAIT",
+		"EHLO_REFUSED",
+		"STARTTLS",
+		"STARTTLS_REFUSED",
+		"AUTH",
+		"AUTH_CHALLENGE",
+		"AUTH_REPLY",
+		"READY",
+		"RECIPIENT",
+		"CONTENT",
+		"MESSAGE",
+		"TRANSACTION_FAILED",
+		"PROBED",
+		"FAILED",
+		"CLOSED",
 	};
 	struct sasl_ladder_action action;
 	char text[128];
@@ -303,9 +316,9 @@ static void pump(struct run *r)
 static void feed(struct run *r, struct span bytes)
 {
 	while (bytes.len && !r->closed) {
-		size_t piece = r->mode == WHOLE	    ? bytes.len :
-			       r->mode == BYTEWISE ? 1 :
-						     1 + (size_t)rand_r(&r->seed) % bytes.len;
+		size_t piece = r->mode == WHOLE      ? bytes.len
+			       : r->mode == BYTEWISE ? 1
+						     : 1 + (size_t)rand_r(&r->seed) % bytes.len;
 
 		assert_true(buf_append(&r->input, span_head(bytes, piece)));
 		bytes = span_skip(bytes, piece);
@@ -387,7 +400,8 @@ static void run_once(const struct scenario *s, int mode, unsigned seed)
 	start(&r, s);
 	play(&r);
 	if (strcmp(buf_string(&r.transcript), s->want) != 0)
-		print_error("mode %d, seed %u, transcript:\n%s", mode, seed, buf_string(&r.transcript));
+		print_error(
+		    "mode %d, seed %u, transcript:\n%s", mode, seed, buf_string(&r.transcript));
 	assert_string_equal(buf_string(&r.transcript), s->want);
 	if (s->observed)
 		assert_string_equal(buf_string(&r.observed), s->observed);

@@ -3,10 +3,10 @@
 #define FRANK_TESTS_SMTP_CLIENT_RUNNER_H
 
 /*
- * Plays a scripted server against the client machine, and the owner a real one would have: the ladder
- * for AUTH, one message after another, QUIT. All that happens is written down as a transcript:
+ * Plays a scripted server against the client machine, and the owner a real one would have: the
+ * ladder for AUTH, one message after another, QUIT. All that happens is written down as a transcript:
  *
- *	S: what the server sends	C: what the client sends	* event, its reply or sentence
+ *	S: what the server sends	C: what the client sends	* event, reply, sentence
  *
  * Each scenario runs whole, octet by octet, and in fixed random pieces: the transcript and what
  * the observer sees must be the same.

@@ -3,7 +3,6 @@
 
 #include "base/memory.h"
 
-
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -15,153 +14,145 @@
 static const struct scenario scenarios[] = {
 	{
 	    .name = "a session without a message",
-	    .server = { "220 mx.example.org ESMTP", "250-mx.example.org\r\n250 SIZE 100", "221 bye" },
-	    .want =
-		"S: 220 mx.example.org ESMTP\n"
-		"C: EHLO me.example.org\n"
-		"S: 250-mx.example.org\n"
-		"S: 250 SIZE 100\n"
-		"* AUTH\n"
-		"* READY\n"
-		"C: QUIT\n"
-		"S: 221 bye\n"
-		"* CLOSED\n",
-	    .observed =
-		"reply 220 mx.example.org ESMTP\n"
-		"command EHLO me.example.org\n"
-		"reply 250-mx.example.org\n"
-		"reply 250 SIZE 100\n"
-		"command QUIT\n"
-		"reply 221 bye\n",
+	    .server = { "220 mx.example.org ESMTP", "250-mx.example.org\r\n250 SIZE 100",
+		"221 bye" },
+	    .want = "S: 220 mx.example.org ESMTP\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 250-mx.example.org\n"
+		    "S: 250 SIZE 100\n"
+		    "* AUTH\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
+	    .observed = "reply 220 mx.example.org ESMTP\n"
+			"command EHLO me.example.org\n"
+			"reply 250-mx.example.org\n"
+			"reply 250 SIZE 100\n"
+			"command QUIT\n"
+			"reply 221 bye\n",
 	},
 	{
 	    .name = "LMTP says LHLO",
 	    .settings = { .lmtp = true },
 	    .server = { "220 lmtp", "250 lmtp", "221 bye" },
-	    .want =
-		"S: 220 lmtp\n"
-		"C: LHLO me.example.org\n"
-		"S: 250 lmtp\n"
-		"* AUTH\n"
-		"* READY\n"
-		"C: QUIT\n"
-		"S: 221 bye\n"
-		"* CLOSED\n",
+	    .want = "S: 220 lmtp\n"
+		    "C: LHLO me.example.org\n"
+		    "S: 250 lmtp\n"
+		    "* AUTH\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "a greeting of several lines",
-	    .server = { "220-mx.example.org\r\n220-no advertisement\r\n220 please", "250 mx", "221 bye" },
-	    .want =
-		"S: 220-mx.example.org\n"
-		"S: 220-no advertisement\n"
-		"S: 220 please\n"
-		"C: EHLO me.example.org\n"
-		"S: 250 mx\n"
-		"* AUTH\n"
-		"* READY\n"
-		"C: QUIT\n"
-		"S: 221 bye\n"
-		"* CLOSED\n",
+	    .server = { "220-mx.example.org\r\n220-no advertisement\r\n220 please", "250 mx",
+		"221 bye" },
+	    .want = "S: 220-mx.example.org\n"
+		    "S: 220-no advertisement\n"
+		    "S: 220 please\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 250 mx\n"
+		    "* AUTH\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "HELO follows a refused EHLO when the owner wants it",
 	    .helo = true,
 	    .server = { "220 old", "502 what", "250 old", "221 bye" },
-	    .want =
-		"S: 220 old\n"
-		"C: EHLO me.example.org\n"
-		"S: 502 what\n"
-		"* EHLO_REFUSED 502 what\n"
-		"C: HELO me.example.org\n"
-		"S: 250 old\n"
-		"* AUTH\n"
-		"* READY\n"
-		"C: QUIT\n"
-		"S: 221 bye\n"
-		"* CLOSED\n",
+	    .want = "S: 220 old\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 502 what\n"
+		    "* EHLO_REFUSED 502 what\n"
+		    "C: HELO me.example.org\n"
+		    "S: 250 old\n"
+		    "* AUTH\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "a refused EHLO and no HELO",
-	    .server = { "220 mx", "550 5.7.1 <me>: Helo command rejected: Host not found", "221 bye" },
-	    .want =
-		"S: 220 mx\n"
-		"C: EHLO me.example.org\n"
-		"S: 550 5.7.1 <me>: Helo command rejected: Host not found\n"
-		"* EHLO_REFUSED 550 5.7.1 <me>: Helo command rejected: Host not found\n"
-		"C: QUIT\n"
-		"S: 221 bye\n"
-		"* CLOSED\n",
+	    .server = { "220 mx", "550 5.7.1 <me>: Helo command rejected: Host not found",
+		"221 bye" },
+	    .want = "S: 220 mx\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 550 5.7.1 <me>: Helo command rejected: Host not found\n"
+		    "* EHLO_REFUSED 550 5.7.1 <me>: Helo command rejected: Host not found\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "a refused HELO",
 	    .helo = true,
 	    .server = { "220 mx", "550 no", "550 no, too", "221 bye" },
-	    .want =
-		"S: 220 mx\n"
-		"C: EHLO me.example.org\n"
-		"S: 550 no\n"
-		"* EHLO_REFUSED 550 no\n"
-		"C: HELO me.example.org\n"
-		"S: 550 no, too\n"
-		"* FAILED HELO: the server refused HELO: 550 no, too\n"
-		"C: QUIT\n"
-		"S: 221 bye\n"
-		"* CLOSED\n",
+	    .want = "S: 220 mx\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 550 no\n"
+		    "* EHLO_REFUSED 550 no\n"
+		    "C: HELO me.example.org\n"
+		    "S: 550 no, too\n"
+		    "* FAILED HELO: the server refused HELO: 550 no, too\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "no HELO where AUTH is required",
 	    .settings = { .auth_required = true },
 	    .helo = true,
 	    .server = { "220 old", "502 what", "221 bye" },
-	    .want =
-		"S: 220 old\n"
-		"C: EHLO me.example.org\n"
-		"S: 502 what\n"
-		"* FAILED EHLO: the server refused EHLO: 502 what\n"
-		"C: QUIT\n"
-		"S: 221 bye\n"
-		"* CLOSED\n",
+	    .want = "S: 220 old\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 502 what\n"
+		    "* FAILED EHLO: the server refused EHLO: 502 what\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "no HELO where TLS is required",
 	    .settings = { .starttls = SMTP_CLIENT_STARTTLS_REQUIRED },
 	    .helo = true,
 	    .server = { "220 old", "502 what", "221 bye" },
-	    .want =
-		"S: 220 old\n"
-		"C: EHLO me.example.org\n"
-		"S: 502 what\n"
-		"* FAILED EHLO: the server refused EHLO: 502 what\n"
-		"C: QUIT\n"
-		"S: 221 bye\n"
-		"* CLOSED\n",
+	    .want = "S: 220 old\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 502 what\n"
+		    "* FAILED EHLO: the server refused EHLO: 502 what\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "no HELO in LMTP",
 	    .settings = { .lmtp = true },
 	    .helo = true,
 	    .server = { "220 old", "502 what", "221 bye" },
-	    .want =
-		"S: 220 old\n"
-		"C: LHLO me.example.org\n"
-		"S: 502 what\n"
-		"* FAILED EHLO: the server refused EHLO: 502 what\n"
-		"C: QUIT\n"
-		"S: 221 bye\n"
-		"* CLOSED\n",
+	    .want = "S: 220 old\n"
+		    "C: LHLO me.example.org\n"
+		    "S: 502 what\n"
+		    "* FAILED EHLO: the server refused EHLO: 502 what\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "EHLO refused for now",
 	    .helo = true,
 	    .server = { "220 mx", "450 4.7.1 later", "221 bye" },
-	    .want =
-		"S: 220 mx\n"
-		"C: EHLO me.example.org\n"
-		"S: 450 4.7.1 later\n"
-		"* FAILED EHLO: the server refused EHLO: 450 4.7.1 later\n"
-		"C: QUIT\n"
-		"S: 221 bye\n"
-		"* CLOSED\n",
+	    .want = "S: 220 mx\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 450 4.7.1 later\n"
+		    "* FAILED EHLO: the server refused EHLO: 450 4.7.1 later\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "a refusing greeting",
@@ -176,10 +167,9 @@ static const struct scenario scenarios[] = {
 	{
 	    .name = "a greeting that is no greeting",
 	    .server = { "250 hello" },
-	    .want =
-		"S: 250 hello\n"
-		"* FAILED greeting: this is no greeting: 250 hello\n"
-		"* CLOSED\n",
+	    .want = "S: 250 hello\n"
+		    "* FAILED greeting: this is no greeting: 250 hello\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "a code that SMTP does not have",
@@ -197,100 +187,94 @@ static const struct scenario scenarios[] = {
 	    .settings = { .starttls = SMTP_CLIENT_STARTTLS_IF_OFFERED },
 	    .server = { "220 mx", "250-mx\r\n250-AUTH LOGIN\r\n250 STARTTLS", "220 go",
 		"250-mx\r\n250-STARTTLS\r\n250 AUTH PLAIN", "221 bye" },
-	    .want =
-		"S: 220 mx\n"
-		"C: EHLO me.example.org\n"
-		"S: 250-mx\n"
-		"S: 250-AUTH LOGIN\n"
-		"S: 250 STARTTLS\n"
-		"C: STARTTLS\n"
-		"S: 220 go\n"
-		"* STARTTLS\n"
-		"C: EHLO me.example.org\n"
-		"S: 250-mx\n"
-		"S: 250-STARTTLS\n"
-		"S: 250 AUTH PLAIN\n"
-		"* AUTH PLAIN\n"
-		"* READY\n"
-		"C: QUIT\n"
-		"S: 221 bye\n"
-		"* CLOSED\n",
+	    .want = "S: 220 mx\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 250-mx\n"
+		    "S: 250-AUTH LOGIN\n"
+		    "S: 250 STARTTLS\n"
+		    "C: STARTTLS\n"
+		    "S: 220 go\n"
+		    "* STARTTLS\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 250-mx\n"
+		    "S: 250-STARTTLS\n"
+		    "S: 250 AUTH PLAIN\n"
+		    "* AUTH PLAIN\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "STARTTLS where offered and nothing is offered",
 	    .settings = { .starttls = SMTP_CLIENT_STARTTLS_IF_OFFERED },
 	    .server = { "220 mx", "250 mx", "221 bye" },
-	    .want =
-		"S: 220 mx\n"
-		"C: EHLO me.example.org\n"
-		"S: 250 mx\n"
-		"* AUTH\n"
-		"* READY\n"
-		"C: QUIT\n"
-		"S: 221 bye\n"
-		"* CLOSED\n",
+	    .want = "S: 220 mx\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 250 mx\n"
+		    "* AUTH\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "STARTTLS where offered, and refused",
 	    .settings = { .starttls = SMTP_CLIENT_STARTTLS_IF_OFFERED },
 	    .server = { "220 mx", "250-mx\r\n250 STARTTLS", "454 4.7.0 no certificate", "221 bye" },
-	    .want =
-		"S: 220 mx\n"
-		"C: EHLO me.example.org\n"
-		"S: 250-mx\n"
-		"S: 250 STARTTLS\n"
-		"C: STARTTLS\n"
-		"S: 454 4.7.0 no certificate\n"
-		"* STARTTLS_REFUSED 454 4.7.0 no certificate\n"
-		"* AUTH\n"
-		"* READY\n"
-		"C: QUIT\n"
-		"S: 221 bye\n"
-		"* CLOSED\n",
+	    .want = "S: 220 mx\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 250-mx\n"
+		    "S: 250 STARTTLS\n"
+		    "C: STARTTLS\n"
+		    "S: 454 4.7.0 no certificate\n"
+		    "* STARTTLS_REFUSED 454 4.7.0 no certificate\n"
+		    "* AUTH\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "STARTTLS never",
 	    .settings = { .starttls = SMTP_CLIENT_STARTTLS_NEVER },
 	    .server = { "220 mx", "250-mx\r\n250 STARTTLS", "221 bye" },
-	    .want =
-		"S: 220 mx\n"
-		"C: EHLO me.example.org\n"
-		"S: 250-mx\n"
-		"S: 250 STARTTLS\n"
-		"* AUTH\n"
-		"* READY\n"
-		"C: QUIT\n"
-		"S: 221 bye\n"
-		"* CLOSED\n",
+	    .want = "S: 220 mx\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 250-mx\n"
+		    "S: 250 STARTTLS\n"
+		    "* AUTH\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "no STARTTLS under implicit TLS",
 	    .settings = { .starttls = SMTP_CLIENT_STARTTLS_REQUIRED, .tls_active = true },
 	    .server = { "220 mx", "250-mx\r\n250 STARTTLS", "221 bye" },
-	    .want =
-		"S: 220 mx\n"
-		"C: EHLO me.example.org\n"
-		"S: 250-mx\n"
-		"S: 250 STARTTLS\n"
-		"* AUTH\n"
-		"* READY\n"
-		"C: QUIT\n"
-		"S: 221 bye\n"
-		"* CLOSED\n",
+	    .want = "S: 220 mx\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 250-mx\n"
+		    "S: 250 STARTTLS\n"
+		    "* AUTH\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "STARTTLS required and not offered",
 	    .settings = { .starttls = SMTP_CLIENT_STARTTLS_REQUIRED },
 	    .server = { "220 mx", "250-mx\r\n250 SIZE", "221 bye" },
-	    .want =
-		"S: 220 mx\n"
-		"C: EHLO me.example.org\n"
-		"S: 250-mx\n"
-		"S: 250 SIZE\n"
-		"* FAILED EHLO: TLS is required, and the server does not offer STARTTLS\n"
-		"C: QUIT\n"
-		"S: 221 bye\n"
-		"* CLOSED\n",
+	    .want = "S: 220 mx\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 250-mx\n"
+		    "S: 250 SIZE\n"
+		    "* FAILED EHLO: TLS is required, and the server does not offer STARTTLS\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "STARTTLS required and refused",
@@ -313,54 +297,52 @@ static const struct scenario scenarios[] = {
 	    .name = "STARTTLS answered with 250",
 	    .settings = { .starttls = SMTP_CLIENT_STARTTLS_REQUIRED },
 	    .server = { "220 mx", "250-mx\r\n250 STARTTLS", "250 ok" },
-	    .want =
-		"S: 220 mx\n"
-		"C: EHLO me.example.org\n"
-		"S: 250-mx\n"
-		"S: 250 STARTTLS\n"
-		"C: STARTTLS\n"
-		"S: 250 ok\n"
-		"* FAILED STARTTLS: the server's answer has no place there (STARTTLS): 250 ok\n"
-		"* CLOSED\n",
+	    .want = "S: 220 mx\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 250-mx\n"
+		    "S: 250 STARTTLS\n"
+		    "C: STARTTLS\n"
+		    "S: 250 ok\n"
+		    "* FAILED STARTTLS: the server's answer has no place there (STARTTLS): 250 ok\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "the end instead of an answer to STARTTLS",
 	    .settings = { .starttls = SMTP_CLIENT_STARTTLS_REQUIRED },
 	    .server = { "220 mx", "250-mx\r\n250 STARTTLS", "<EOF>" },
-	    .want =
-		"S: 220 mx\n"
-		"C: EHLO me.example.org\n"
-		"S: 250-mx\n"
-		"S: 250 STARTTLS\n"
-		"C: STARTTLS\n"
-		"S: <EOF>\n"
-		"* FAILED STARTTLS: the server closed the connection instead of answering "
-		"STARTTLS\n"
-		"* CLOSED\n",
+	    .want = "S: 220 mx\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 250-mx\n"
+		    "S: 250 STARTTLS\n"
+		    "C: STARTTLS\n"
+		    "S: <EOF>\n"
+		    "* FAILED STARTTLS: the server closed the connection instead of answering "
+		    "STARTTLS\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "no EHLO inside TLS",
 	    .settings = { .starttls = SMTP_CLIENT_STARTTLS_REQUIRED },
 	    .helo = true,
-	    .server = { "220 mx", "250-mx\r\n250 STARTTLS", "220 go", "500 what", "250 mx", "221 bye" },
-	    .want =
-		"S: 220 mx\n"
-		"C: EHLO me.example.org\n"
-		"S: 250-mx\n"
-		"S: 250 STARTTLS\n"
-		"C: STARTTLS\n"
-		"S: 220 go\n"
-		"* STARTTLS\n"
-		"C: EHLO me.example.org\n"
-		"S: 500 what\n"
-		"* EHLO_REFUSED 500 what\n"
-		"C: HELO me.example.org\n"
-		"S: 250 mx\n"
-		"* AUTH\n"
-		"* READY\n"
-		"C: QUIT\n"
-		"S: 221 bye\n"
-		"* CLOSED\n",
+	    .server = { "220 mx", "250-mx\r\n250 STARTTLS", "220 go", "500 what", "250 mx",
+		"221 bye" },
+	    .want = "S: 220 mx\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 250-mx\n"
+		    "S: 250 STARTTLS\n"
+		    "C: STARTTLS\n"
+		    "S: 220 go\n"
+		    "* STARTTLS\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 500 what\n"
+		    "* EHLO_REFUSED 500 what\n"
+		    "C: HELO me.example.org\n"
+		    "S: 250 mx\n"
+		    "* AUTH\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "TLS required and hidden by a middlebox",
@@ -412,14 +394,13 @@ static const struct scenario scenarios[] = {
 	{
 	    .name = "the end in the middle of a reply",
 	    .server = { "220 mx", "<RAW>250-mx\r\n250 SI", "<EOF>" },
-	    .want =
-		"S: 220 mx\n"
-		"C: EHLO me.example.org\n"
-		"S: 250-mx\n"
-		"S: 250 SI\n"
-		"S: <EOF>\n"
-		"* FAILED EHLO: the server closed the connection instead of answering EHLO\n"
-		"* CLOSED\n",
+	    .want = "S: 220 mx\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 250-mx\n"
+		    "S: 250 SI\n"
+		    "S: <EOF>\n"
+		    "* FAILED EHLO: the server closed the connection instead of answering EHLO\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "no greeting in time",
@@ -434,46 +415,42 @@ static const struct scenario scenarios[] = {
 	    .name = "no greeting in time inside TLS",
 	    .settings = { .tls_active = true },
 	    .server = { "<TIMEOUT>" },
-	    .want =
-		"S: <TIMEOUT>\n"
-		"* FAILED greeting: the server let the time run out before its greeting\n"
-		"* CLOSED\n",
+	    .want = "S: <TIMEOUT>\n"
+		    "* FAILED greeting: the server let the time run out before its greeting\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "no answer to EHLO in time",
 	    .server = { "220 mx", "<TIMEOUT>" },
-	    .want =
-		"S: 220 mx\n"
-		"C: EHLO me.example.org\n"
-		"S: <TIMEOUT>\n"
-		"* FAILED EHLO: the server let the time run out instead of answering EHLO\n"
-		"* CLOSED\n",
+	    .want = "S: 220 mx\n"
+		    "C: EHLO me.example.org\n"
+		    "S: <TIMEOUT>\n"
+		    "* FAILED EHLO: the server let the time run out instead of answering EHLO\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "no answer to QUIT",
 	    .server = { "220 mx", "250 mx", "<EOF>" },
-	    .want =
-		"S: 220 mx\n"
-		"C: EHLO me.example.org\n"
-		"S: 250 mx\n"
-		"* AUTH\n"
-		"* READY\n"
-		"C: QUIT\n"
-		"S: <EOF>\n"
-		"* CLOSED\n",
+	    .want = "S: 220 mx\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 250 mx\n"
+		    "* AUTH\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: <EOF>\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "nonsense for an answer to QUIT",
 	    .server = { "220 mx", "250 mx", "good bye" },
-	    .want =
-		"S: 220 mx\n"
-		"C: EHLO me.example.org\n"
-		"S: 250 mx\n"
-		"* AUTH\n"
-		"* READY\n"
-		"C: QUIT\n"
-		"S: good bye\n"
-		"* CLOSED\n",
+	    .want = "S: 220 mx\n"
+		    "C: EHLO me.example.org\n"
+		    "S: 250 mx\n"
+		    "* AUTH\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: good bye\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "lines that end in a bare LF",
@@ -487,22 +464,20 @@ static const struct scenario scenarios[] = {
 	{
 	    .name = "a web server",
 	    .server = { "HTTP/1.1 400 Bad Request" },
-	    .want =
-		"S: HTTP/1.1 400 Bad Request\n"
-		"* FAILED greeting: this is not SMTP but looks like a web server (HTTP) "
-		"(\"HTTP/1.1 400 Bad Request\"): check the port: 25, 587 and 465 are those of "
-		"SMTP\n"
-		"* CLOSED\n",
+	    .want = "S: HTTP/1.1 400 Bad Request\n"
+		    "* FAILED greeting: this is not SMTP but looks like a web server (HTTP) "
+		    "(\"HTTP/1.1 400 Bad Request\"): check the port: 25, 587 and 465 are those of "
+		    "SMTP\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "a web server with bare LF",
 	    .server = { "<RAW>HTTP/1.0 400 Bad Request\n" },
-	    .want =
-		"S: HTTP/1.0 400 Bad Request\\n\n"
-		"* FAILED greeting: this is not SMTP but looks like a web server (HTTP) "
-		"(\"HTTP/1.0 400 Bad Request\"): check the port: 25, 587 and 465 are those of "
-		"SMTP\n"
-		"* CLOSED\n",
+	    .want = "S: HTTP/1.0 400 Bad Request\\n\n"
+		    "* FAILED greeting: this is not SMTP but looks like a web server (HTTP) "
+		    "(\"HTTP/1.0 400 Bad Request\"): check the port: 25, 587 and 465 are those of "
+		    "SMTP\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "a POP3 server",
@@ -526,12 +501,11 @@ static const struct scenario scenarios[] = {
 	{
 	    .name = "an SSH server that ends",
 	    .server = { "<RAW>SSH-2.0-Ope", "<EOF>" },
-	    .want =
-		"S: SSH-2.0-Ope\n"
-		"S: <EOF>\n"
-		"* FAILED greeting: this is not SMTP but looks like an SSH server "
-		"(\"SSH-2.0-Ope\"): check the port: 25, 587 and 465 are those of SMTP\n"
-		"* CLOSED\n",
+	    .want = "S: SSH-2.0-Ope\n"
+		    "S: <EOF>\n"
+		    "* FAILED greeting: this is not SMTP but looks like an SSH server "
+		    "(\"SSH-2.0-Ope\"): check the port: 25, 587 and 465 are those of SMTP\n"
+		    "* CLOSED\n",
 	},
 	{
 	    .name = "something else",
@@ -608,7 +582,8 @@ static void extensions_are_forgotten_at_starttls(void **state)
 		.ehlo_name = SPAN("me"),
 		.starttls = SMTP_CLIENT_STARTTLS_REQUIRED,
 	};
-	struct span input = SPAN("220 mx\r\n250-mx\r\n250-AUTH PLAIN\r\n250 STARTTLS\r\n220 go\r\n");
+	struct span input =
+	    SPAN("220 mx\r\n250-mx\r\n250-AUTH PLAIN\r\n250 STARTTLS\r\n220 go\r\n");
 	struct buf output;
 	struct smtp_client c;
 	struct smtp_client_event event;

@@ -22,21 +22,24 @@ static const struct id_case {
 	{ "qmail with something behind", "ok 1113954693 qp 29052 by mx", "1113954693 qp 29052" },
 	{ "not qmail", "ok 1113954693 pq 29052", NULL },
 	{ "Exchange",
-	    "2.6.0 <2f1c@server.contoso.com> [InternalId=106, Hostname=x.y] Queued mail for delivery",
+	    "2.6.0 <2f1c@server.contoso.com> [InternalId=106, Hostname=x.y] Queued mail for "
+	    "delivery",
 	    "106" },
-	{ "Exchange 2010", "2.6.0 <2f1c@server.contoso.com> [InternalId=106] Queued mail for delivery",
-	    "106" },
+	{ "Exchange 2010",
+	    "2.6.0 <2f1c@server.contoso.com> [InternalId=106] Queued mail for delivery", "106" },
 	{ "Exchange 2003", "2.6.0 <Alan1@Alan.example.org> Queued mail for delivery",
 	    "<Alan1@Alan.example.org>" },
 	{ "Exchange 2003, joined from two lines",
-	    "2.6.0  <Alan1@Alan.example.org> Queued mail for delivery", "<Alan1@Alan.example.org>" },
+	    "2.6.0  <Alan1@Alan.example.org> Queued mail for delivery",
+	    "<Alan1@Alan.example.org>" },
 	{ "Exchange without an id", "2.6.0 Queued mail for delivery", NULL },
 	{ "Exchange with its brackets turned", "2.6.0 >x< Queued mail for delivery", NULL },
 	{ "Exim", "OK id=1abcDE-0001-2F", "1abcDE-0001-2F" },
 	{ "Sendmail", "2.0.0 h12ABC0123 Message accepted for delivery", "h12ABC0123" },
 	{ "OpenSMTPD", "2.0.0 1a2b3c4d Message accepted for delivery", "1a2b3c4d" },
 	{ "Sendmail without an id", "Message accepted for delivery", NULL },
-	{ "Google", "2.0.0 OK  1700000000 b14-20020a170906si123.45 - gsmtp", "b14-20020a170906si123.45" },
+	{ "Google", "2.0.0 OK  1700000000 b14-20020a170906si123.45 - gsmtp",
+	    "b14-20020a170906si123.45" },
 	{ "Dovecot LMTP", "2.0.0 <user@example.org> 4R5tKxyzAB Saved", "4R5tKxyzAB" },
 	{ "Amazon SES", "Ok 0100018b2f8a4c1e-9d3c2b1a-0000-000000",
 	    "0100018b2f8a4c1e-9d3c2b1a-0000-000000" },
@@ -49,7 +52,8 @@ static const struct id_case {
 	{ "escapes in an id", "2.0.0 Ok: queued as \x1b[2J", NULL },
 	{ "an id beyond 128 octets",
 	    "queued as "
-	    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	    "xxxxx"
 	    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
 	    NULL },
 };

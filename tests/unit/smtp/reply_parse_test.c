@@ -85,8 +85,8 @@ static const struct reply_case {
 } reply_cases[] = {
 	{ "250 ok\r\n", SMTP_REPLY_RESULT_COMPLETE, 0, 250, "ok", false },
 	{ "250-a\r\n250-\r\n250 b\r\n", SMTP_REPLY_RESULT_COMPLETE, 0, 250, "a b", false },
-	{ "550-5.7.26 one\r\n550-5.7.26  two\r\n550 5.7.26 three\r\n", SMTP_REPLY_RESULT_COMPLETE, 0,
-	    550, "5.7.26 one two three", false },
+	{ "550-5.7.26 one\r\n550-5.7.26  two\r\n550 5.7.26 three\r\n", SMTP_REPLY_RESULT_COMPLETE,
+	    0, 550, "5.7.26 one two three", false },
 	{ "550-5.7.26 one\r\n550 5.7.1 two\r\n", SMTP_REPLY_RESULT_COMPLETE, 0, 550,
 	    "5.7.26 one 5.7.1 two", false },
 	{ "250-a\r\n550 b\r\n", SMTP_REPLY_RESULT_COMPLETE, 0, 550, "a b", true },
@@ -94,14 +94,15 @@ static const struct reply_case {
 	{ "250 a\nb\r\n", SMTP_REPLY_RESULT_MALFORMED, SMTP_REPLY_FAULT_BARE_LF, 0, NULL, false },
 	{ "250 a\n", SMTP_REPLY_RESULT_MALFORMED, SMTP_REPLY_FAULT_BARE_LF, 0, NULL, false },
 	{ "\n", SMTP_REPLY_RESULT_MALFORMED, SMTP_REPLY_FAULT_BARE_LF, 0, NULL, false },
-	{ "250-a\r\nnonsense\r\n", SMTP_REPLY_RESULT_MALFORMED, SMTP_REPLY_FAULT_NOT_A_REPLY, 0, NULL,
+	{ "250-a\r\nnonsense\r\n", SMTP_REPLY_RESULT_MALFORMED, SMTP_REPLY_FAULT_NOT_A_REPLY, 0,
+	    NULL, false },
+	{ "250-a\r\n650 b\r\n", SMTP_REPLY_RESULT_MALFORMED, SMTP_REPLY_FAULT_CODE, 0, NULL,
 	    false },
-	{ "250-a\r\n650 b\r\n", SMTP_REPLY_RESULT_MALFORMED, SMTP_REPLY_FAULT_CODE, 0, NULL, false },
 };
 
 /* Until the reply is complete or malformed, or nothing more can be taken. */
-static enum smtp_reply_result drain(struct smtp_reply_parser *parser, struct span *input,
-    enum smtp_reply_fault *fault)
+static enum smtp_reply_result drain(
+    struct smtp_reply_parser *parser, struct span *input, enum smtp_reply_fault *fault)
 {
 	struct span line;
 	enum smtp_reply_result result;
@@ -245,8 +246,8 @@ static void a_line_too_long_is_found_without_its_end(void **state)
 		struct span input = span_head(buf_span(&text), n);
 		enum smtp_reply_result result = drain(&parser, &input, &fault);
 
-		assert_int_equal(result, n <= 4096 ? SMTP_REPLY_RESULT_NEED_MORE :
-						     SMTP_REPLY_RESULT_MALFORMED);
+		assert_int_equal(
+		    result, n <= 4096 ? SMTP_REPLY_RESULT_NEED_MORE : SMTP_REPLY_RESULT_MALFORMED);
 	}
 	smtp_reply_parser_fini(&parser);
 	buf_fini(&text);
