@@ -2,10 +2,12 @@
 #include "relay/local.h"
 
 #include "base/memory.h"
+#include "config/via.h"
 #include "message/trace_fields.h"
 #include "relay/maildir.h"
 #include "spool/body.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 struct local {
@@ -57,6 +59,21 @@ static bool write_message(struct maildir_file *file, const struct job_item *item
 	return write_stored(file, item->delivery->message, damaged, fault);
 }
 
+static char *expand(const char *pattern, struct span local, struct span domain,
+		    struct fault *fault)
+{
+	struct buf path;
+
+	buf_init(&path, PATH_MAX - 1);
+	if (config_path_expand(pattern, local, domain, &path))
+		return buf_take_string(&path);
+	buf_fini(&path);
+	fault_set(fault, FAULT_PERMANENT,
+		  "the address has characters that cannot name a mailbox here: a-z 0-9 . _ + - are "
+		  "admitted, and no dot in front");
+	return NULL;
+}
+
 static bool deliver(const struct job *job, const struct job_item *item,
 		    struct spool_recipient *recipient, bool *damaged, struct fault *fault)
 {
@@ -67,7 +84,7 @@ static bool deliver(const struct job *job, const struct job_item *item,
 	char reply[400];
 
 	config_address_split(recipient->address, &local, &domain);
-	path = maildir_expand(job->hop->vias[0].path, local, domain, fault);
+	path = expand(job->hop->vias[0].path, local, domain, fault);
 	if (!path)
 		return false;
 	if (!maildir_open(&file, path, item->delivery->message->id, job->setup->config->hostname,

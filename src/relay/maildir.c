@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "relay/maildir.h"
 
-#include "base/buf.h"
 #include "base/id.h"
 #include "base/memory.h"
 #include "base/moment.h"
@@ -197,49 +196,4 @@ void maildir_abandon(struct maildir_file *file)
 	unlinkat(file->directory_fd, tmp, 0);
 	close(file->directory_fd);
 	file->fd = file->directory_fd = -1;
-}
-
-static bool is_admitted(struct span part)
-{
-	if (part.len == 0 || part.data[0] == '.')
-		return false;
-	for (size_t i = 0; i < part.len; i++) {
-		char c = byte_to_lower(part.data[i]);
-		if (!byte_is_digit(c) && !byte_is_alpha(c) && !strchr("._+-", c))
-			return false;
-		if (c == '\0')
-			return false;
-	}
-	return true;
-}
-
-static void append_lower(struct buf *out, struct span part)
-{
-	for (size_t i = 0; i < part.len; i++)
-		buf_append_byte(out, byte_to_lower(part.data[i]));
-}
-
-char *maildir_expand(const char *pattern, struct span local, struct span domain,
-		     struct fault *fault_out)
-{
-	struct buf path;
-
-	buf_init(&path, PATH_MAX - 1);
-	for (const char *p = pattern; *p; p++) {
-		struct span part = p[1] == 'u' ? local : domain;
-		if (*p != '%' || (p[1] != 'u' && p[1] != 'd')) {
-			buf_append_byte(&path, *p);
-			continue;
-		}
-		if (!is_admitted(part)) {
-			fault_set(fault_out, FAULT_PERMANENT,
-				  "the address has characters that cannot name a mailbox here: "
-				  "a-z 0-9 . _ + - are admitted, and no dot in front");
-			buf_fini(&path);
-			return NULL;
-		}
-		append_lower(&path, part);
-		p++;
-	}
-	return buf_take_string(&path);
 }

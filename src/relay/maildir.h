@@ -41,10 +41,4 @@ bool maildir_close(struct maildir_file *file, const char **name_out, struct faul
 /* Removes what was written; fine on a file that is closed already. */
 void maildir_abandon(struct maildir_file *file);
 
-/* The path for one recipient: %u is the local part, %d the domain, both in lower case. They admit
-   a-z 0-9 . _ + - and no leading dot, so that no recipient leads out of its directory; anything else is
-   FAULT_PERMANENT. The string is on the heap. */
-char *maildir_expand(const char *pattern, struct span local, struct span domain,
-		     struct fault *fault_out);
-
 #endif
