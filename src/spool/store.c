@@ -16,7 +16,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define RESERVE_MIN (2 * 1024 * 1024)
+#define RESERVE_MIN (4 * 1024 * 1024)	/* the log may grow that far before its checkpoint */
 #define ROW_SPACE 1024			/* what a message's rows may take, roughly */
 #define PATH_LEN_MAX 3900
 

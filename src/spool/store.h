@@ -21,7 +21,7 @@
 struct spool_store;
 
 struct spool_settings {
-	uint64_t min_free_bytes;	/* new mail is refused below it; at least 2 MiB are meant */
+	uint64_t min_free_bytes;	/* new mail is refused below it; at least 4 MiB are meant */
 	int64_t history_ms;		/* how long ended messages are shown */
 	uint64_t segment_size;		/* 0: 64 MiB, less on small disks */
 	size_t compact_above;		/* segments; 0: 64 */

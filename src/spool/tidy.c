@@ -4,6 +4,7 @@
 #include "spool/engine.h"
 
 #define CHECKPOINT_PAGES 1000
+#define SCARCE_PAGES 100		/* the log must not take the last room */
 #define SEGMENTS_BEFORE_COMPACTION 64
 #define COMPACT_RECORDS 64		/* in a step */
 #define COMPACT_BYTES (1024 * 1024)
@@ -169,10 +170,12 @@ bool spool_store_tidy(
 	struct spool_store *store, int64_t now_ms, bool *more_out, struct fault *fault_out)
 {
 	bool scarce = engine_scarce(store);
-	int pages = store->settings.checkpoint_pages;
+	int limit = store->settings.checkpoint_pages;
+	limit = limit > 0 ? limit : CHECKPOINT_PAGES;
+	limit = scarce && limit > SCARCE_PAGES ? SCARCE_PAGES : limit;
 	bool ok = engine_usable(store, fault_out);
 	*more_out = false;
-	if (ok && store->database.wal_pages > (pages > 0 ? pages : CHECKPOINT_PAGES))
+	if (ok && store->database.wal_pages > limit)
 		ok = spool_database_checkpoint(&store->database, false, fault_out);
 	if (ok) {
 		spool_segments_tidy(store->segments, scarce, more_out);

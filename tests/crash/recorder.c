@@ -88,6 +88,7 @@ static void note_write(const char *path, const void *data, size_t len, uint64_t 
 
 void recorder_start(const char *root)
 {
+	recorder_stop();
 	snprintf(notes.root, sizeof(notes.root), "%s", root);
 }
 

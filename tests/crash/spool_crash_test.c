@@ -179,6 +179,14 @@ static int remove_one(const char *path, const struct stat *status, int type, str
 	return remove(path);
 }
 
+static size_t happened(size_t events, const char *what)
+{
+	size_t times = 0;
+	for (size_t i = 0; i < events; i++)
+		times += strncmp(recorder_event_name(i), what, strlen(what)) == 0;
+	return times;
+}
+
 static void power_goes_at_any_moment(bool avoid_direct)
 {
 	static const char *const loss_names[] = { "all", "none", "names", "bytes", "some" };
@@ -204,6 +212,10 @@ static void power_goes_at_any_moment(bool avoid_direct)
 	recorder_start(f.path);
 	working_day(&f);
 	size_t events = recorder_event_count(), states = 0;
+	/* The day is worth recording only if segments are used again and the log is emptied. */
+	assert_int_equal(happened(events, "rename segment/") > 0, !avoid_direct);
+	assert_true(happened(events, "sync queue.db") > happened(events, "sync queue.db-wal"));
+	assert_true(happened(events, "unlink large/") > 0);
 	for (size_t count = 0; count <= events; count++) {
 		for (int loss = RECORDER_LOSE_ALL; loss <= RECORDER_LOSE_SOME; loss++) {
 			/* All the time all is lost or chance decides; the others take turns. */
