@@ -18,12 +18,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
 	WAITING_MAX = 4 * 1024 * 1024,
 	TAIL_SIZE = 16,			/* of a line: the mark of a cut, the brace, the line end */
 	SLOW_TARGET_MS = 500,
+	GATHER_MS = 10,			/* lines of this long go out as one write */
 	SENTENCE_MAX = 2048,
 };
 
@@ -39,6 +41,7 @@ static struct {
 	pthread_cond_t filled, idle;
 	pthread_t writer;
 	bool writer_runs, writer_writes;
+	bool writer_sleeps;		/* nothing waits: the next line must wake it */
 	struct batch filling;
 	uint64_t dropped;
 	enum log_target target;
@@ -324,14 +327,35 @@ static void enqueue_dropped(void)
 	sink.dropped = 0;
 }
 
+/* Until there is something to write, and then a little longer, so that a busy relay does not pay a
+   wake-up and a write for each line. With the lock held. */
+static void wait_for_lines(void)
+{
+	struct timespec until;
+
+	while (!sink.filling.len && !atomic_load(&writer_stops)) {
+		sink.writer_sleeps = true;
+		pthread_cond_wait(&sink.filled, &sink.lock);
+	}
+	sink.writer_sleeps = false;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += GATHER_MS * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_nsec -= 1000000000L;
+		until.tv_sec++;
+	}
+	while (!atomic_load(&writer_stops) && sink.filling.len < WAITING_MAX / 4)
+		if (pthread_cond_timedwait(&sink.filled, &sink.lock, &until) != 0)
+			break;
+}
+
 static void *writer_run(void *unused)
 {
 	struct batch mine = { .data = mem_alloc(WAITING_MAX) }, taken;
 
 	pthread_mutex_lock(&sink.lock);
 	for (;;) {
-		while (!sink.filling.len && !atomic_load(&writer_stops))
-			pthread_cond_wait(&sink.filled, &sink.lock);
+		wait_for_lines();
 		if (!sink.filling.len)
 			break;
 		taken = sink.filling;
@@ -390,11 +414,9 @@ void log_end(struct log_line *line)
 	finish_line(line);
 	pthread_mutex_lock(&sink.lock);
 	if (sink.writer_runs) {
-		bool was_empty = sink.filling.len == 0;
-
 		if (!enqueue(line))
 			sink.dropped++;
-		else if (was_empty)
+		else if (sink.writer_sleeps || sink.filling.len > WAITING_MAX / 4)
 			pthread_cond_signal(&sink.filled);
 	} else {
 		write_line(line->text, line->len, (char)line->level);

@@ -241,7 +241,8 @@ void outcome_attempted(struct schedule *s, struct hop *hop, struct spool_deliver
 
 	delivery->attempts++;
 	delivery->last_attempt_ms = now;
-	plan_retry(s, hop, delivery);
+	if (spool_delivery_waiting(delivery) > 0)
+		plan_retry(s, hop, delivery);
 	for (unsigned i = 0; i < delivery->recipient_count; i++) {
 		struct spool_recipient *recipient = &delivery->recipients[i];
 		if (tried && !tried[i])
