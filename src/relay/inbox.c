@@ -39,9 +39,28 @@ void inbox_drain(struct inbox *inbox)
 	}
 }
 
-void inbox_close(struct inbox *inbox)
+static void end(struct inbox *inbox, uv_close_cb on_closed)
 {
 	inbox_drain(inbox);
-	uv_close((uv_handle_t *)&inbox->wake, NULL);
+	uv_close((uv_handle_t *)&inbox->wake, on_closed);
 	mailbox_fini(&inbox->box);
+}
+
+void inbox_close(struct inbox *inbox)
+{
+	end(inbox, NULL);
+}
+
+static void free_closed(uv_handle_t *handle)
+{
+	mem_free(CONTAINER_OF((uv_async_t *)handle, struct inbox, wake));
+}
+
+void inbox_destroy(struct inbox **inbox)
+{
+	struct inbox *gone = *inbox;
+
+	*inbox = NULL;
+	if (gone)
+		end(gone, free_closed);
 }

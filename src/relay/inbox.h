@@ -28,4 +28,7 @@ void inbox_drain(struct inbox *inbox);
 /* Nothing may be posted any more. The loop must run its close events before the memory goes. */
 void inbox_close(struct inbox *inbox);
 
+/* The same for one on the heap, whose memory goes with the loop's close event. */
+void inbox_destroy(struct inbox **inbox);
+
 #endif

@@ -31,6 +31,11 @@ bool engine_pattern_matches(struct span pattern, struct span text)
 	return p == pattern.len;
 }
 
+bool spool_pattern_matches(struct span pattern, struct span text)
+{
+	return engine_pattern_matches(pattern, text);
+}
+
 bool engine_filter_matches_delivery(
 	const struct spool_filter *filter, const struct spool_delivery *delivery)
 {
@@ -176,6 +181,11 @@ static enum spool_message_state state_of(
 	if (waiting)
 		return SPOOL_MESSAGE_DEFERRED;
 	return held ? SPOOL_MESSAGE_HELD : SPOOL_MESSAGE_BROKEN;
+}
+
+bool spool_store_is_in_hand(struct spool_store *store, uint64_t id, unsigned number)
+{
+	return engine_in_hand(store, id, number) != NULL;
 }
 
 /* Rows that cannot be read are left out here: a lease sets them aside. */

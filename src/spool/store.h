@@ -176,6 +176,9 @@ struct spool_filter {
 	unsigned states;		/* bits; 0: SPOOL_MESSAGE_QUEUED */
 };
 
+/* Whether text fits a filter's pattern. */
+bool spool_pattern_matches(struct span pattern, struct span text);
+
 #define SPOOL_PAGE_MAX 500
 
 /* One message as it stands on disk, with copies of all its deliveries: nothing is taken in hand.
@@ -188,6 +191,9 @@ struct spool_entry {
 	struct list deliveries;		/* of struct spool_delivery; ended ones first */
 };
 void spool_entry_destroy(struct spool_entry **entry);
+
+/* From memory: whether somebody has this delivery of an entry in hand. */
+bool spool_store_is_in_hand(struct spool_store *store, uint64_t id, unsigned number);
 
 /* Where a walk goes on. Start with zeros. */
 struct spool_cursor {
