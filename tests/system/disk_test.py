@@ -109,12 +109,19 @@ def test_no_space_left_refuses_for_now_and_recovers(stage):
     failing_disk(stage, errno.ENOSPC)
 
 
+def whole_trace(path):
+    """The lines of a trace that has its end, or None."""
+    with open(path, errors='replace') as stream:
+        lines = stream.readlines()
+    return lines if lines and 'exited with' in lines[-1] else None
+
+
 def test_a_sync_stands_before_the_bytes_of_the_250(stage):
     hop = ScriptedServer(stage)
     frank = Frank(stage, f'route * {{ via smtp://127.0.0.1:{hop.port}; }}', start=False,
                   env={'ASAN_OPTIONS': 'detect_leaks=0'}, plain=True)
     trace = stage.path('trace')
-    frank.start(argv=['strace', '-f', '-s', '200', '-o', trace, '-e',
+    frank.start(argv=['strace', '-D', '-f', '-s', '200', '-o', trace, '-e',
                       'trace=fsync,fdatasync,pwritev2,sync_file_range,write,writev,sendto,sendmsg'])
     done = clients.swaks(frank.port)
     check_equal(done.returncode, 0, done.stdout.decode())
@@ -122,8 +129,7 @@ def test_a_sync_stands_before_the_bytes_of_the_250(stage):
     reply = replies[-1]
     hop.wait_messages(1)
     frank.stop()
-    with open(trace, errors='replace') as stream:
-        lines = stream.readlines()
+    lines = wait_for(lambda: whole_trace(trace), 'strace has ended')
     dot = max(i for i, line in enumerate(lines) if '354' in line)
     answer = next(i for i, line in enumerate(lines) if reply[:40] in line and i > dot)
     syncs = [line for line in lines[dot:answer]

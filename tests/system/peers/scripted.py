@@ -159,6 +159,8 @@ class ScriptedServer:
                 connection, _ = listener.accept()
             except OSError:
                 return
+            # Replies go out one by one; without this each would wait for the other's delayed ACK.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             session = Session(self, connection, len(self.sessions))
             with self.lock:
                 self.sessions.append(session)
@@ -277,6 +279,8 @@ class ScriptedServer:
         return '250 2.1.5 Ok'
 
     def on_data(self, session, argument):
+        if not session.recipients:
+            return '554 5.5.1 Error: no valid recipients'
         return '354 End data with <CR><LF>.<CR><LF>'
 
     def on_rset(self, session, argument):
