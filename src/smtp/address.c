@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "smtp/address.h"
 
-#include <string.h>
-
-/* RFC 5322, 3.2.3: atext. */
+/* RFC 5322, 3.2.3: atext. What is printable and has no meaning of its own. */
 static bool is_atext(char c)
 {
-	return byte_is_alpha(c) || byte_is_digit(c) ||
-	    (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+	switch (c) {
+	case '"': case '(': case ')': case ',': case '.': case ':': case ';':
+	case '<': case '>': case '@': case '[': case '\\': case ']':
+		return false;
+	default:
+		return c > ' ' && c <= '~';
+	}
 }
 
 /* Letters, digits and hyphens; the underscore is in no host name and in many that work. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "smtp/data.h"
 
+#include "smtp/data_clean.h"
 #include "smtp/line.h"
 
 void smtp_data_reader_init(struct smtp_data_reader *reader)
@@ -44,8 +45,10 @@ static size_t scan_line(struct span s, size_t at, bool *line_ended_out, enum run
 /* The length of content at the front of s, which does not begin with a dot that starts a line. */
 static size_t scan_run(struct smtp_data_reader *reader, struct span s, enum run_end *end_out)
 {
-	size_t at = 0;
+	size_t at = smtp_data_clean_extent(s, reader->at_line_start, &reader->line);
 
+	if (at > 0)
+		reader->at_line_start = s.data[at - 1] == '\n';
 	*end_out = RUN_END_OF_INPUT;
 	while (at < s.len) {
 		bool line_ended;
@@ -173,8 +176,12 @@ static void writer_note(struct smtp_data_writer *writer, struct span written)
    may have begun with the last byte written. */
 static size_t unstuffed_extent(const struct smtp_data_writer *writer, struct span content)
 {
-	size_t lf = span_find(content, '\n');
+	uint64_t line_ends = 0;
+	size_t at = smtp_data_clean_extent(content, false, &line_ends);
+	size_t lf;
 
+	at -= at > 0;		/* its last byte may be the LF before a dot */
+	lf = at + span_find(span_skip(content, at), '\n');
 	while (lf + 1 < content.len) {
 		char before = lf > 0 ? content.data[lf - 1] : writer->last[1];
 
@@ -192,12 +199,13 @@ size_t smtp_data_write(struct smtp_data_writer *writer, struct buf *b, struct sp
 	while (content.len > 0) {
 		bool stuff = content.data[0] == '.' && writer_is_at_line_start(writer);
 		size_t room = b->max - b->len;
-		size_t piece = unstuffed_extent(writer, content);
+		size_t piece;
 
 		if (room < 1 + (size_t)stuff)
 			break;
-		if (piece > room - stuff)
-			piece = room - stuff;
+		/* No further than there is room: content may be a thousand times as long. */
+		piece = content.len < room - stuff ? content.len : room - stuff;
+		piece = unstuffed_extent(writer, span_head(content, piece));
 		if (stuff)
 			buf_append_byte(b, '.');
 		buf_append(b, span_head(content, piece));

@@ -70,8 +70,11 @@ enum smtp_line_flaw smtp_line_check(struct span line, size_t *position_out)
 	size_t eight_bit = 0;
 
 	for (size_t i = 0; i < line.len; i++) {
-		enum smtp_line_flaw flaw = byte_flaw((unsigned char)line.data[i]);
+		enum smtp_line_flaw flaw;
 
+		if (line.data[i] >= ' ' && line.data[i] <= '~')
+			continue;
+		flaw = byte_flaw((unsigned char)line.data[i]);
 		if (flaw == SMTP_LINE_CLEAN)
 			continue;
 		if (flaw == SMTP_LINE_EIGHT_BIT) {

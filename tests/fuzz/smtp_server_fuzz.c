@@ -2,8 +2,8 @@
 
 /*
  * Plays the same bytes to the server machine whole and in pieces: replies and events must be the
- * same, replies well-formed, and nothing may come after CLOSE. The first two bytes choose settings and
- * cuts.
+ * same, replies well-formed, and nothing may come after CLOSE. The first two bytes choose
+ * settings and cuts.
  */
 
 #include "base/escape.h"
@@ -74,8 +74,8 @@ static void answer_auth(struct play *p, struct span response)
 	else if (choice == 's')
 		smtp_server_auth_success(&p->server);
 	else
-		smtp_server_auth_failure(&p->server, choice == 't' ? SMTP_REPLY_AUTH_TEMPORARY
-								   : SMTP_REPLY_AUTH_REJECTED, NULL);
+		smtp_server_auth_failure(&p->server,
+		    choice == 't' ? SMTP_REPLY_AUTH_TEMPORARY : SMTP_REPLY_AUTH_REJECTED, NULL);
 }
 
 static void answer_address(struct play *p, struct span mailbox, enum smtp_reply_id accept)

@@ -129,6 +129,34 @@ static void only_crlf_dot_crlf_ends_content_in_pieces_of_any_length(void **state
 	}
 }
 
+/* With many clean lines before: the end is found where whole blocks are skipped, too. */
+static void what_follows_long_content_is_found(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(read_cases); i++) {
+		const struct read_case *c = &read_cases[i];
+
+		for (size_t lines = 60; lines < 75; lines++) {
+			struct feeder f;
+			struct buf input;
+
+			buf_init(&input, 1000);
+			for (size_t k = 0; k < lines; k++)
+				buf_append(&input, SPAN("12345\r\n"));
+			buf_append_string(&input, c->input);
+			print_message("%s, after %zu lines\n", c->name, lines);
+			read_in_pieces(&f, buf_span(&input), lines % 2 ? 1000 : 97);
+			assert_int_equal(f.content.len, 7 * lines + strlen(c->content));
+			assert_text(span_skip(buf_span(&f.content), 7 * lines), c->content);
+			assert_text(buf_span(&f.input), c->rest);
+			if (c->line)
+				assert_int_equal(f.reader.line, lines + c->line);
+			buf_fini(&f.input);
+			buf_fini(&f.content);
+			buf_fini(&input);
+		}
+	}
+}
+
 static void content_comes_in_one_piece_where_nothing_stands_between(void **state)
 {
 	struct span input = SPAN("one\r\ntwo\r\nthree\r\n..four\r\n.\r\n"), content;
@@ -232,6 +260,28 @@ static void written_dots_are_stuffed_in_pieces_of_any_length(void **state)
 	}
 }
 
+static void dots_in_long_content_are_stuffed(void **state)
+{
+	for (size_t lines = 1; lines < 40; lines++) {
+		struct smtp_data_writer writer;
+		struct buf content, b, want;
+
+		buf_init(&content, 2000);
+		buf_init(&want, 2000);
+		buf_init(&b, 2000);
+		for (size_t i = 0; i < 60; i++) {
+			buf_append(&content, i % lines ? SPAN("12345\r\n") : SPAN(".\r\n"));
+			buf_append(&want, i % lines ? SPAN("12345\r\n") : SPAN("..\r\n"));
+		}
+		smtp_data_writer_init(&writer);
+		assert_int_equal(smtp_data_write(&writer, &b, buf_span(&content)), content.len);
+		assert_true(span_equal(buf_span(&b), buf_span(&want)));
+		buf_fini(&content);
+		buf_fini(&want);
+		buf_fini(&b);
+	}
+}
+
 /* A full buffer takes what it can; the rest goes on as if nothing had been. */
 static void writing_heeds_the_ceiling(void **state)
 {
@@ -276,9 +326,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_crlf_dot_crlf_ends_content_in_pieces_of_any_length),
+		cmocka_unit_test(what_follows_long_content_is_found),
 		cmocka_unit_test(content_comes_in_one_piece_where_nothing_stands_between),
 		cmocka_unit_test(discarding_ends_where_the_message_does),
 		cmocka_unit_test(written_dots_are_stuffed_in_pieces_of_any_length),
+		cmocka_unit_test(dots_in_long_content_are_stuffed),
 		cmocka_unit_test(writing_heeds_the_ceiling),
 		cmocka_unit_test(a_full_buffer_does_not_get_half_a_final_dot),
 	};

@@ -132,6 +132,22 @@ static void nothing_is_taken_while_an_answer_is_owed(void **state)
 	end(&x);
 }
 
+static void the_operators_own_words_are_an_answer(void **state)
+{
+	struct session x;
+
+	begin_transaction(&x);
+	buf_clear(&x.output);
+	smtp_server_answer_custom(&x.server, 550, "5.7.1", "Not\r\nhere");
+	assert_output(&x, "550 5.7.1 Not??here\r\n");
+	assert_int_equal(smtp_server_phase(&x.server), SMTP_PHASE_READY);
+	assert_int_equal(say(&x, "MAIL FROM:<a@b>\r\n"), SMTP_SERVER_MAIL);
+	smtp_server_answer_custom(&x.server, 421, NULL, "Go away");
+	assert_output(&x, "421 Go away\r\n");
+	assert_int_equal(say(&x, ""), SMTP_SERVER_CLOSE);
+	end(&x);
+}
+
 /* The client may have left while the answer was on its way. */
 static void a_timeout_does_not_await_the_answer(void **state)
 {
@@ -280,6 +296,7 @@ int main(void)
 		cmocka_unit_test(content_borrows_from_the_input),
 		cmocka_unit_test(a_partial_line_stays_with_the_owner),
 		cmocka_unit_test(nothing_is_taken_while_an_answer_is_owed),
+		cmocka_unit_test(the_operators_own_words_are_an_answer),
 		cmocka_unit_test(a_timeout_does_not_await_the_answer),
 		cmocka_unit_test(a_shutdown_awaits_the_answer),
 		cmocka_unit_test(a_full_output_is_to_be_flushed_first),

@@ -28,6 +28,7 @@ static const struct near_case {
 	{ VERBS, "STATRTLS", "STARTTLS" },
 	{ VERBS, "NOP", "NOOP" },
 	{ VERBS, "NO", NULL },		/* half of it would be wrong */
+	{ "AB", "AX", NULL },
 	{ VERBS, "MAILS", "MAIL" },
 	{ VERBS, "XYZZY", NULL },
 	{ VERBS, "HELOHELOHELOHELOHELOHELOHELO", NULL },
