@@ -127,7 +127,7 @@ def relay(plan, make, size, sessions):
 
 def relayed(plan):
     for size in plan.sizes:
-        for sessions in plan.sessions[1:] or plan.sessions:
+        for sessions in [count for count in plan.sessions if count > 1]:
             wording = f'{size_text(size)}, {sessions} sessions, kept'
             rate = Figure('accepted and relayed, ' + wording, '/s',
                           '≥ 14× Postfix' if size == 4096 else '')
