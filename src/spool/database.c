@@ -35,42 +35,56 @@ static const char *const statements[SPOOL_SQL_COUNT] = {
 	[SPOOL_SQL_META_SET] = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
 	[SPOOL_SQL_HOP_ADD] = "INSERT INTO hop (key) VALUES (?1)",
 	[SPOOL_SQL_HOP_ALL] = "SELECT id, key FROM hop",
-	[SPOOL_SQL_MESSAGE_ADD] = "INSERT OR IGNORE INTO message (id, place, generation, offset, "
-				  "size, checksum, outcome, envelope) "
-				  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7)",
-	[SPOOL_SQL_MESSAGE_GET] = "SELECT place, generation, offset, size, checksum, envelope, "
-				  "ended, outcome, history FROM message WHERE id = ?1",
-	[SPOOL_SQL_MESSAGE_MOVE] = "UPDATE message SET place = ?2, generation = ?3, offset = ?4, "
-				   "checksum = ?5 WHERE id = ?1",
+	[SPOOL_SQL_MESSAGE_ADD] =
+		"INSERT OR IGNORE INTO message (id, place, generation, offset, size, "
+		"checksum, outcome, envelope) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7)",
+	[SPOOL_SQL_MESSAGE_GET] =
+		"SELECT place, generation, offset, size, checksum, envelope, ended, outcome, "
+		"history FROM message WHERE id = ?1",
+	[SPOOL_SQL_MESSAGE_MOVE] =
+		"UPDATE message SET place = ?2, generation = ?3, offset = ?4, checksum = ?5 "
+		"WHERE id = ?1",
 	[SPOOL_SQL_MESSAGE_NOTE] = "UPDATE message SET outcome = ?2, history = ?3 WHERE id = ?1",
-	[SPOOL_SQL_MESSAGE_END] = "UPDATE message SET outcome = ?2, history = ?3, ended = ?4, "
-				  "place = 0, generation = 0, offset = 0 WHERE id = ?1",
-	[SPOOL_SQL_MESSAGE_PRUNE] = "DELETE FROM message WHERE id IN (SELECT id FROM message "
-				    "WHERE ended IS NOT NULL AND ended < ?1 ORDER BY ended LIMIT ?2)",
+	[SPOOL_SQL_MESSAGE_END] =
+		"UPDATE message SET outcome = ?2, history = ?3, ended = ?4, place = 0, "
+		"generation = 0, offset = 0 WHERE id = ?1",
+	[SPOOL_SQL_MESSAGE_PRUNE] =
+		"DELETE FROM message WHERE id IN (SELECT id FROM message WHERE ended IS NOT "
+		"NULL AND ended < ?1 ORDER BY ended LIMIT ?2)",
 	[SPOOL_SQL_MESSAGE_LAST] = "SELECT max(id) FROM message",
 	[SPOOL_SQL_MESSAGE_AFTER] = "SELECT id FROM message WHERE id > ?1 ORDER BY id LIMIT ?2",
-	[SPOOL_SQL_DELIVERY_ADD] = "INSERT INTO delivery (message, number, hop, state, next, watch, "
-				   "attempts, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-	[SPOOL_SQL_DELIVERY_GET] = "SELECT number, hop, state, next, watch, attempts, data "
-				   "FROM delivery WHERE message = ?1 AND number = ?2",
-	[SPOOL_SQL_DELIVERY_OF] = "SELECT number, hop, state, next, watch, attempts, data "
-				  "FROM delivery WHERE message = ?1 ORDER BY number",
-	[SPOOL_SQL_DELIVERY_COUNT] = "SELECT count(*), max(number) FROM delivery WHERE message = ?1",
-	[SPOOL_SQL_DELIVERY_SET] = "UPDATE delivery SET hop = ?3, state = ?4, next = ?5, watch = ?6, "
-				   "attempts = ?7, data = ?8 WHERE message = ?1 AND number = ?2",
-	[SPOOL_SQL_DELIVERY_RETRY] = "UPDATE delivery SET next = ?3, attempts = ?4, data = ?5 "
-				     "WHERE message = ?1 AND number = ?2",
+	[SPOOL_SQL_DELIVERY_ADD] =
+		"INSERT INTO delivery (message, number, hop, state, next, watch, attempts, "
+		"data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[SPOOL_SQL_DELIVERY_GET] =
+		"SELECT number, hop, state, next, watch, attempts, data FROM delivery WHERE "
+		"message = ?1 AND number = ?2",
+	[SPOOL_SQL_DELIVERY_OF] =
+		"SELECT number, hop, state, next, watch, attempts, data FROM delivery WHERE "
+		"message = ?1 ORDER BY number",
+	[SPOOL_SQL_DELIVERY_COUNT] =
+		"SELECT count(*), max(number) FROM delivery WHERE message = ?1",
+	[SPOOL_SQL_DELIVERY_SET] =
+		"UPDATE delivery SET hop = ?3, state = ?4, next = ?5, watch = ?6, attempts = "
+		"?7, data = ?8 WHERE message = ?1 AND number = ?2",
+	[SPOOL_SQL_DELIVERY_RETRY] =
+		"UPDATE delivery SET next = ?3, attempts = ?4, data = ?5 WHERE message = ?1 "
+		"AND number = ?2",
 	[SPOOL_SQL_DELIVERY_BREAK] =
 		"UPDATE delivery SET state = 2 WHERE message = ?1 AND number = ?2",
 	[SPOOL_SQL_DELIVERY_REMOVE] = "DELETE FROM delivery WHERE message = ?1 AND number = ?2",
-	[SPOOL_SQL_DELIVERY_AFTER] = "SELECT DISTINCT message FROM delivery WHERE message > ?1 "
-				     "ORDER BY message LIMIT ?2",
-	[SPOOL_SQL_DELIVERY_DUE] = "SELECT message, number, next FROM delivery WHERE hop = ?1 AND "
-				   "state = 0 AND next <= ?2 ORDER BY next LIMIT ?3",
-	[SPOOL_SQL_DELIVERY_WATCH] = "SELECT message, number, watch FROM delivery WHERE state = 0 "
-				     "AND watch IS NOT NULL AND watch <= ?1 ORDER BY watch LIMIT ?2",
-	[SPOOL_SQL_DELIVERY_SCAN] = "SELECT message, number, hop, state, next, watch FROM delivery "
-				    "ORDER BY message, number",
+	[SPOOL_SQL_DELIVERY_AFTER] =
+		"SELECT DISTINCT message FROM delivery WHERE message > ?1 ORDER BY message "
+		"LIMIT ?2",
+	[SPOOL_SQL_DELIVERY_DUE] =
+		"SELECT message, number, next FROM delivery WHERE hop = ?1 AND state = 0 AND "
+		"next <= ?2 ORDER BY next LIMIT ?3",
+	[SPOOL_SQL_DELIVERY_WATCH] =
+		"SELECT message, number, watch FROM delivery WHERE state = 0 AND watch IS "
+		"NOT NULL AND watch <= ?1 ORDER BY watch LIMIT ?2",
+	[SPOOL_SQL_DELIVERY_SCAN] =
+		"SELECT message, number, hop, state, next, watch FROM delivery ORDER BY "
+		"message, number",
 };
 
 void spool_database_explain(struct spool_database *database, struct fault *fault_out)
@@ -88,7 +102,8 @@ void spool_database_explain(struct spool_database *database, struct fault *fault
 	else if (plain == SQLITE_READONLY)
 		fault_set(fault_out, FAULT_LOCAL, "%s cannot be written", database->path);
 	else
-		fault_set(fault_out, FAULT_LOCAL, "%s: %s (SQLite code %d)", database->path, text, code);
+		fault_set(fault_out, FAULT_LOCAL, "%s: %s (SQLite code %d)", database->path,
+			text, code);
 }
 
 static int note_wal(void *context, sqlite3 *db, const char *name, int pages)
@@ -106,8 +121,8 @@ static bool execute(struct spool_database *database, const char *sql, struct fau
 	return false;
 }
 
-static bool pragma_number(
-	struct spool_database *database, const char *sql, int64_t *value_out, struct fault *fault_out)
+static bool pragma_number(struct spool_database *database, const char *sql, int64_t *value_out,
+	struct fault *fault_out)
 {
 	sqlite3_stmt *statement;
 	bool ok = sqlite3_prepare_v2(database->db, sql, -1, &statement, NULL) == SQLITE_OK;

@@ -84,7 +84,7 @@ void engine_give_back(struct spool_store *store, uint64_t id, unsigned number);
 /* --- Rows (rows.c) --- */
 
 struct spool_message_row {
-	struct spool_message *message;	/* NULL: its envelope is damaged. With its place and segment */
+	struct spool_message *message;	/* with its place; NULL: its envelope is damaged */
 	enum spool_where where;
 	uint64_t generation, offset, size;
 	uint32_t checksum;

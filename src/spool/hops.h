@@ -14,7 +14,7 @@ struct spool_hop_entry {
 	struct span key;		/* owned */
 	uint64_t waiting, held, broken;	/* deliveries */
 	uint64_t in_hand;
-	int64_t next_due_ms;		/* nothing not in hand is due before it; INT64_MAX: nothing */
+	int64_t next_due_ms;		/* of those not in hand, or earlier; INT64_MAX: none */
 	uint64_t oldest;		/* no delivery of an older message than this id is here */
 };
 
@@ -23,9 +23,10 @@ struct spool_hops;
 struct spool_hops *spool_hops_create(void);
 void spool_hops_destroy(struct spool_hops **hops);
 
-struct spool_hop_entry *spool_hops_find(struct spool_hops *hops, struct span key);	/* or NULL */
+/* NULL when there is none. */
+struct spool_hop_entry *spool_hops_find(struct spool_hops *hops, struct span key);
 struct spool_hop_entry *spool_hops_intern(struct spool_hops *hops, struct span key);
-struct spool_hop_entry *spool_hops_find_row(struct spool_hops *hops, int64_t row);	/* or NULL */
+struct spool_hop_entry *spool_hops_find_row(struct spool_hops *hops, int64_t row);
 void spool_hops_set_row(struct spool_hops *hops, struct spool_hop_entry *hop, int64_t row);
 /* Forgets rows and counts, except what is in hand. */
 void spool_hops_reset(struct spool_hops *hops);

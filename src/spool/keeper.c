@@ -2,6 +2,7 @@
 #include "spool/keeper.h"
 
 #include "spool/body.h"
+#include "spool/results.h"
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -47,7 +48,7 @@ struct keeper {
 	/* The thread's own. */
 	struct mailbox_item *accepts, **accepts_last;
 	struct mailbox_item *queries, **queries_last;
-	struct results results;
+	struct keeper_results results;
 	struct outbox *outboxes;
 	size_t outbox_count;
 	bool down, full;
@@ -145,19 +146,6 @@ static struct mailbox_item *take_first(struct mailbox_item **first, struct mailb
 	return item;
 }
 
-static void result_waits(struct results *results, struct keeper_result *result, int64_t now_ms)
-{
-	if (results->waiting_count == 0)
-		results->waiting_since_ms = now_ms;
-	if (results->waiting_count == results->waiting_room) {
-		results->waiting_room =
-			results->waiting_room == 0 ? 256 : 2 * results->waiting_room;
-		results->waiting = mem_realloc(
-			results->waiting, results->waiting_room * sizeof(*results->waiting));
-	}
-	results->waiting[results->waiting_count++] = result;
-}
-
 static void sort_mail(struct keeper *keeper, int64_t now_ms)
 {
 	struct mailbox_item *item = mailbox_take(&keeper->mailbox);
@@ -168,7 +156,7 @@ static void sort_mail(struct keeper *keeper, int64_t now_ms)
 			append(&keeper->accepts_last, item);
 			break;
 		case KEEPER_RESULT:
-			result_waits(&keeper->results, (struct keeper_result *)item, now_ms);
+			keeper_results_add(&keeper->results, (struct keeper_result *)item, now_ms);
 			break;
 		case KEEPER_QUERY:
 			append(&keeper->queries_last, item);
@@ -179,38 +167,6 @@ static void sort_mail(struct keeper *keeper, int64_t now_ms)
 		}
 		item = next;
 	}
-}
-
-static int order_of_ids(const void *left, const void *right)
-{
-	uint64_t x = (*(struct keeper_result *const *)left)->result->delivery->message->id;
-	uint64_t y = (*(struct keeper_result *const *)right)->result->delivery->message->id;
-	return x < y ? -1 : x > y;
-}
-
-static void begin_round(struct results *results)
-{
-	mem_free(results->round);
-	results->round = results->waiting;
-	results->round_count = results->waiting_count;
-	results->round_next = 0;
-	results->waiting = NULL;
-	results->waiting_count = results->waiting_room = 0;
-	if (results->round_count > 1)
-		qsort(results->round, results->round_count, sizeof(*results->round), order_of_ids);
-}
-
-static bool results_due(const struct keeper *keeper, bool stopping, int64_t now_ms)
-{
-	const struct results *results = &keeper->results;
-	if (results->blocked_until_ms > now_ms && !stopping)
-		return false;
-	if (results->round_next < results->round_count)
-		return true;
-	return results->waiting_count >= SPOOL_BATCH_RESULTS_MAX ||
-		(results->waiting_count > 0 &&
-			(stopping ||
-				now_ms - results->waiting_since_ms >= keeper->result_delay_ms));
 }
 
 /* --- Trouble --- */
@@ -259,6 +215,12 @@ static void refuse_accepts(struct keeper *keeper)
 
 /* --- Batches --- */
 
+static bool results_due(const struct keeper *keeper, bool stopping, int64_t now_ms)
+{
+	return keeper_results_due(
+		&keeper->results, stopping ? 0 : keeper->result_delay_ms, now_ms);
+}
+
 struct turn {
 	struct keeper_accept *accepts[BATCH_ACCEPTS_MAX];
 	struct spool_draft *drafts[BATCH_ACCEPTS_MAX];
@@ -280,20 +242,6 @@ static void gather_accepts(struct keeper *keeper, struct turn *turn)
 		take_first(&keeper->accepts, &keeper->accepts_last);
 		turn->accepts[turn->accept_count] = accept;
 		turn->drafts[turn->accept_count++] = accept->draft;
-	}
-}
-
-/* Borrowed from the round, which moves on when they are kept. */
-static void gather_results(struct keeper *keeper, struct turn *turn)
-{
-	struct results *results = &keeper->results;
-	if (results->round_next == results->round_count)
-		begin_round(results);
-	while (results->round_next + turn->result_count < results->round_count &&
-		turn->result_count < SPOOL_BATCH_RESULTS_MAX) {
-		turn->results[turn->result_count] =
-			results->round[results->round_next + turn->result_count]->result;
-		turn->result_count++;
 	}
 }
 
@@ -319,9 +267,8 @@ static void answer_accepts(struct keeper *keeper, struct turn *turn, enum keeper
 
 static void results_kept(struct keeper *keeper, const struct turn *turn)
 {
-	struct results *results = &keeper->results;
 	for (size_t i = 0; i < turn->result_count; i++)
-		answer_result(keeper, results->round[results->round_next++], true);
+		answer_result(keeper, keeper_results_take(&keeper->results), true);
 }
 
 /* Results go on when there is no room for mail: they are what gives room. */
@@ -349,7 +296,8 @@ static void run_batch(struct keeper *keeper, struct turn *turn, bool stopping, i
 	turn->accept_count = turn->result_count = 0;
 	gather_accepts(keeper, turn);
 	if (results_due(keeper, stopping, now_ms))
-		gather_results(keeper, turn);
+		turn->result_count = keeper_results_peek(
+			&keeper->results, turn->results, SPOOL_BATCH_RESULTS_MAX);
 	if (turn->accept_count + turn->result_count == 0)
 		return;
 	switch (commit(keeper, turn, turn->accept_count, &fault)) {
@@ -437,9 +385,9 @@ static int64_t wait_ms(const struct keeper *keeper)
 		return keeper->retry_at_ms > now_ms ? keeper->retry_at_ms - now_ms : 0;
 	if (results_due(keeper, false, now_ms))
 		return 0;
-	if (keeper->results.waiting_count > 0) {
-		int64_t due = keeper->results.waiting_since_ms + keeper->result_delay_ms - now_ms;
-		wait = due > 0 && due < wait ? due : wait;
+	if (keeper_results_count(&keeper->results) > 0) {
+		int64_t due = keeper_results_due_ms(&keeper->results, keeper->result_delay_ms);
+		wait = due - now_ms < wait ? due - now_ms : wait;
 	}
 	return wait;
 }
@@ -465,36 +413,27 @@ static bool wait_for_mail(struct keeper *keeper, int64_t duration_ms)
 	return stop;
 }
 
-static size_t results_left(const struct results *results)
-{
-	return results->round_count - results->round_next + results->waiting_count;
-}
-
 /* What cannot be committed now was at most delivered, and will be delivered once more. */
 static void give_results_up(struct keeper *keeper)
 {
-	struct results *results = &keeper->results;
-	if (results_left(results) > 0)
+	size_t left = keeper_results_count(&keeper->results);
+	if (left > 0)
 		log_sentence(LOG_LEVEL_ERROR, "spool-results-lost",
-			"%zu results could not be kept: those deliveries will be made again",
-			results_left(results));
-	while (results->round_next < results->round_count)
-		answer_result(keeper, results->round[results->round_next++], false);
-	for (size_t i = 0; i < results->waiting_count; i++)
-		answer_result(keeper, results->waiting[i], false);
-	results->waiting_count = 0;
+			"%zu results could not be kept: those deliveries will be made again", left);
+	while (left-- > 0)
+		answer_result(keeper, keeper_results_take(&keeper->results), false);
 }
 
 static void finish(struct keeper *keeper, struct turn *turn)
 {
 	keeper->retry_at_ms = 0;
 	do {
-		size_t before = results_left(&keeper->results);
+		size_t before = keeper_results_count(&keeper->results);
 		turn_once(keeper, turn, true);
 		if (keeper->down && keeper->retry_at_ms > 0)
 			break;
 		if (keeper->accepts == NULL && keeper->queries == NULL &&
-			results_left(&keeper->results) == before)
+			keeper_results_count(&keeper->results) == before)
 			break;
 	} while (true);
 	refuse_accepts(keeper);
@@ -585,8 +524,7 @@ void keeper_stop(struct keeper **keeper)
 	mailbox_fini(&gone->mailbox);
 	pthread_mutex_destroy(&gone->lock);
 	pthread_cond_destroy(&gone->woken);
-	mem_free(gone->results.round);
-	mem_free(gone->results.waiting);
+	keeper_results_fini(&gone->results);
 	mem_free(gone->outboxes);
 	mem_free(gone);
 }

@@ -12,6 +12,8 @@
 
 #define BUFFER_SIZE (4 * 1024 * 1024)
 #define ZERO_STEP (2 * 1024 * 1024)
+/* From this on writing the zeros costs more than the journal commit that they save. */
+#define ZERO_WORTH (128 * 1024)
 #define ZERO_CHUNK (256 * 1024)
 #define FREE_KEPT 4
 #define SIZE_MIN (1024 * 1024)
@@ -29,6 +31,7 @@ struct spool_segments {
 	struct spool_segment *current;	/* borrowed from the list; NULL: none */
 	char *buffer_memory, *buffer;	/* aligned inside the memory */
 	size_t buffered;
+	size_t last_write;		/* bytes; says whether zeroing ahead is worth it */
 	char *zero_memory, *zeros;
 	char description[96];
 };
@@ -349,7 +352,7 @@ static int prepare(struct spool_segments *segments, uint64_t len)
 {
 	struct spool_segment *segment = segments->current;
 	uint64_t need = segment->used + len;
-	if (!segment->direct || segment->zeroed >= need)
+	if (!segment->direct || segment->zeroed >= need || len >= ZERO_WORTH)
 		return 0;
 	uint64_t until = need + ZERO_STEP < segment->size ? need + ZERO_STEP : segment->size;
 	int error = zero_until(segments, until);
@@ -378,10 +381,10 @@ static enum spool_append_result write_buffer(
 		return explain(error, "write", segment->path, fault_out);
 	}
 	segment->used += len;
-	if (!segment->direct) {
-		segment->dirty = true;
+	segment->dirty = !segment->direct;
+	if (segment->zeroed < segment->used)
 		segment->zeroed = segment->used;
-	}
+	segments->last_write = len;
 	return SPOOL_APPEND_DONE;
 }
 
@@ -475,7 +478,8 @@ void spool_segments_tidy(struct spool_segments *segments, bool scarce, bool *mor
 		}
 	}
 	struct spool_segment *current = segments->current;
-	if (scarce || current == NULL || !current->direct || current->zeroed >= current->size ||
+	if (scarce || segments->last_write >= ZERO_WORTH || current == NULL ||
+		!current->direct || current->zeroed >= current->size ||
 		current->zeroed >= current->used + 2 * ZERO_STEP)
 		return;
 	uint64_t until = current->zeroed + ZERO_STEP;

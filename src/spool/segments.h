@@ -8,9 +8,10 @@
  * KiB.
  *
  * Where O_DIRECT with RWF_DSYNC works, space is zeroed a few MiB ahead of its use, because
- * unwritten extents would make each sync a journal commit; a segment that nobody needs any more
- * is renamed to a new generation and written over. Elsewhere segments are fresh files, synced
- * with fdatasync and removed when dead.
+ * unwritten extents would make each sync a journal commit (large writes go without: there the
+ * zeros would cost more); a segment that nobody needs any more is renamed to a new generation
+ * and written over. Elsewhere segments are fresh files, synced with fdatasync and removed when
+ * dead.
  *
  * An error from a write or a sync is final for its segment: it takes no more records.
  */

@@ -152,7 +152,8 @@ bool engine_compact(struct spool_store *store, bool *more_out, struct fault *fau
 
 /* --- After the answers --- */
 
-static bool prune(struct spool_store *store, int64_t now_ms, bool *more_out, struct fault *fault_out)
+static bool prune(
+	struct spool_store *store, int64_t now_ms, bool *more_out, struct fault *fault_out)
 {
 	if (!engine_prune_due(store, now_ms))
 		return true;

@@ -76,7 +76,8 @@ static struct event *note(enum event_kind kind, const char *path)
 	return event;
 }
 
-static void note_write(const char *path, const void *data, size_t len, uint64_t offset, bool durable)
+static void note_write(
+	const char *path, const void *data, size_t len, uint64_t offset, bool durable)
 {
 	struct event *event = note(durable ? EVENT_DURABLE_WRITE : EVENT_WRITE, path);
 	if (event == NULL)

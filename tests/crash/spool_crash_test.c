@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A working day of the spool is recorded; then the power goes after each of its writes, in several ways
- * of losing what was not synced, and what is left is opened. Whatever was acknowledged must be there
- * with its body; whatever is there must be sound.
+ * A working day of the spool is recorded; then the power goes after each of its writes, in
+ * several ways of losing what was not synced, and what is left is opened. Whatever was
+ * acknowledged must be there with its body; whatever is there must be sound.
  */
 #include "../unit/spool/fixture.h"
 #include "recorder.h"
@@ -17,7 +17,8 @@
 
 #define IDS_MAX 200
 
-/* By id: after how many events it was acknowledged, its end was begun, and its end was durable. */
+/* By id: after how many events it was acknowledged, its end was begun, and its end was durable.
+   */
 static struct {
 	size_t kept, ending, ended;
 } story[IDS_MAX];

@@ -55,7 +55,8 @@ static enum spool_read_result load(struct spool_message *message)
 	return result;
 }
 
-/* Where in the second record a byte is turned over. Records of 1,000 bytes take 1,032 and a block. */
+/* Where in the second record a byte is turned over. Records of 1,000 bytes take 1,032 and a
+   block. */
 static const struct record_case {
 	const char *name;
 	off_t offset;

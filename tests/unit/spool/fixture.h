@@ -2,7 +2,8 @@
 #ifndef FRANK_TESTS_UNIT_SPOOL_FIXTURE_H
 #define FRANK_TESTS_UNIT_SPOOL_FIXTURE_H
 
-/* A spool in a directory of its own, and messages for it. For tests: every failure ends the test. */
+/* A spool in a directory of its own, and messages for it. For tests: every failure ends the
+   test. */
 
 #include <stdarg.h>
 #include <stddef.h>

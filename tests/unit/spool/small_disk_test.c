@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* On a real file system of 20 MB, in a mount namespace of its own; skipped where that is not allowed. */
+/* On a real file system of 20 MB, in a mount namespace of its own; skipped where that is not
+   allowed. */
 #include "fixture.h"
 
 #include <errno.h>
@@ -171,8 +172,8 @@ static void a_file_system_made_read_only_refuses_and_comes_back(void **state)
 	mount_small(&f);
 	fixture_open(&f);
 	fixture_accept(&f, 1, 30000, FIXTURE_HOP);
-	/* Files open for writing forbid the change; a failure of the store closes them one by one, so
-	   the test closes all and opens a second store on what is read-only. */
+	/* Files open for writing forbid the change; a failure of the store closes them one by
+	   one, so the test closes all and opens a second store on what is read-only. */
 	fixture_close(&f);
 	assert_int_equal(mount(NULL, f.path, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
 	assert_null(spool_store_open(f.path, &f.settings, &fault));
