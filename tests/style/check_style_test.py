@@ -53,6 +53,7 @@ FAULTS = [
     ('blanks at an end', 'src/cli/main.c', SPDX + 'int a; \n', 'blanks'),
     ('no licence line', 'src/cli/main.c', 'int a;\n', 'SPDX'),
     ('work left for later', 'src/cli/main.c', SPDX + '/* TO' + 'DO */\n', 'finish it'),
+    ('a file that has grown too long', 'src/cli/main.c', SPDX + 'int a;\n' * 700, 'split it'),
     ('a folder without a row', 'src/net/conn.c', SPDX + 'int a;\n', 'has no row'),
     ('a row that points upwards', 'docs/architecture.md', TABLE.replace('| libc |', '| cli |'),
      'not above it'),
