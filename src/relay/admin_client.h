@@ -34,9 +34,11 @@ struct admin_client {
 	struct list link;
 	struct admin *admin;
 	struct conn *conn;
+	struct buf out;			/* behind what the connection has taken */
 	bool asked;			/* the request has been read */
 	bool ended;			/* all is said */
-	size_t pending_before;		/* output, when the deadline was set */
+	size_t pending_before;		/* bytes of output, when last looked at */
+	int64_t stalled_since_ms;	/* monotonic: since then it took nothing */
 	struct admin_question *question;	/* is with the keeper, or NULL */
 	struct net_timer timer;		/* of the command */
 	struct admin_queue *queue;	/* a queue command under way, or NULL */
@@ -57,8 +59,8 @@ void admin_ask(struct admin_client *client, struct admin_question *question,
 			   struct fault *fault_out),
 	       void (*answered)(struct admin_question *question));
 
-/* One line. The object is taken. False: there is no room for it now, and nothing was said. */
-bool admin_say(struct admin_client *client, json_t *object);
+/* One line. The object is taken. Who has much to say waits for room, see below. */
+void admin_say(struct admin_client *client, json_t *object);
 /* {"error":…} and the end. */
 void admin_fail(struct admin_client *client, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -74,7 +76,7 @@ admin_command_fn admin_status;		/* admin_status.c */
 admin_command_fn admin_hop;		/* admin_hop.c */
 admin_command_fn admin_follow;		/* admin_trace.c */
 
-/* There is room for output again. */
+/* All that was said is on its way: there is room for more. */
 void admin_queue_drained(struct admin_client *client);
 /* The client leaves. */
 void admin_queue_leave(struct admin_client *client);

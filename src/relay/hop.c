@@ -30,7 +30,7 @@ void hop_destroy(struct hop **hop)
 	mem_free(h);
 }
 
-static void forgive(struct hop *hop)
+void hop_forgive(struct hop *hop)
 {
 	hop->failures = hop->pauses = 0;
 	hop->paused_until_ms = 0;
@@ -42,7 +42,7 @@ static void forgive(struct hop *hop)
 void hop_set_setup(struct hop *hop, const struct setup_hop *setup, int64_t now_ms)
 {
 	hop->setup = setup;
-	forgive(hop);
+	hop_forgive(hop);
 	if (!setup)
 		return;
 	pacing_width_set_max(&hop->width, setup->connections_max);
@@ -124,6 +124,6 @@ bool hop_works(struct hop *hop)
 
 	hop->proved = true;
 	if (hop->paused_until_ms != 0 || hop->failures > 0)
-		forgive(hop);
+		hop_forgive(hop);
 	return was_paused;
 }

@@ -39,6 +39,7 @@ struct hop {
 	struct pacing_width width;
 	struct pacing_rate rate;
 	bool dirty;			/* to be looked at before the turn ends */
+	unsigned frozen;		/* operators who change its mail: none is taken into memory */
 
 	bool proved;			/* a session was ready since the last trouble: more may be opened */
 	unsigned failures;		/* connections, in a row */
@@ -63,6 +64,9 @@ void hop_destroy(struct hop **hop);	/* ready and slots must be empty */
 
 /* A reload: its limits as of now, and no more pause. */
 void hop_set_setup(struct hop *hop, const struct setup_hop *setup, int64_t now_ms);
+
+/* No more pause, and its failures are forgotten. */
+void hop_forgive(struct hop *hop);
 
 bool hop_is_paused(const struct hop *hop, int64_t now_ms);
 /* The pause is over, and one delivery shall find out. */

@@ -97,7 +97,7 @@ void schedule_release(struct schedule *s, struct spool_delivery *delivery)
 static bool may_take(struct schedule *s, const struct hop *hop)
 {
 	return hop->setup && hop->setup->kind != SETUP_HOP_NOWHERE && !s->stopping &&
-	       !s->rekeying && !hop_is_paused(hop, now_ms(s)) &&
+	       !s->rekeying && hop->frozen == 0 && !hop_is_paused(hop, now_ms(s)) &&
 	       hop->ready_count + hop->out < HOP_READY_MAX && s->hand_count <= SCHEDULE_HAND_MAX;
 }
 
@@ -882,13 +882,25 @@ bool schedule_forget_hop(struct schedule *s, struct span key)
 	return true;
 }
 
-void schedule_resume_hops(struct schedule *s)
+void schedule_resume_hop(struct schedule *s, struct hop *hop)
 {
-	LIST_FOR_EACH(position, &s->hop_list) {
-		struct hop *hop = LIST_ENTRY(position, struct hop, link);
-		hop_set_setup(hop, hop->setup, now_ms(s));
-		touch(hop);
-	}
+	(void)s;
+	hop_forgive(hop);
+	touch(hop);
+}
+
+void schedule_freeze_hop(struct schedule *s, struct hop *hop)
+{
+	hop->frozen++;
+	release_hop(s, hop);
+}
+
+void schedule_thaw_hop(struct schedule *s, struct hop *hop)
+{
+	(void)s;
+	assert(hop->frozen > 0);
+	hop->frozen--;
+	touch(hop);
 }
 
 void schedule_stop(struct schedule *s)

@@ -82,8 +82,12 @@ void schedule_release_ready(struct schedule *s);
 void schedule_survey(struct schedule *s);
 /* The hop may be used at once, and what was learned of it is forgotten. False: no such hop. */
 bool schedule_forget_hop(struct schedule *s, struct span key);
-/* Pauses end: the operator wants to see it tried now. */
-void schedule_resume_hops(struct schedule *s);
+/* Its pause ends: the operator wants to see it tried now. */
+void schedule_resume_hop(struct schedule *s, struct hop *hop);
+/* While the operator changes the queue, nothing of the hop is in memory but what lanes have; calls may be
+   nested. Once the turn's mail is posted the rest is on disk. */
+void schedule_freeze_hop(struct schedule *s, struct hop *hop);
+void schedule_thaw_hop(struct schedule *s, struct hop *hop);
 
 /* Nothing new begins. What comes back from lanes and workers still becomes results. */
 void schedule_stop(struct schedule *s);

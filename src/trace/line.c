@@ -48,6 +48,15 @@ void trace_line_init_note(struct trace_line *line, const struct trace_dialogue *
 	line->text = show(span_from_string(text));
 }
 
+void trace_line_copy(const struct trace_line *line, struct trace_line *copy_out)
+{
+	*copy_out = *line;
+	copy_out->peer = mem_strdup(line->peer);
+	copy_out->login = mem_strdup(line->login);
+	copy_out->hop = mem_strdup(line->hop);
+	copy_out->text = mem_strdup(line->text);
+}
+
 void trace_line_fini(struct trace_line *line)
 {
 	mem_free(line->peer);

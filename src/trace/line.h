@@ -44,6 +44,7 @@ void trace_line_init(struct trace_line *line, const struct trace_dialogue *dialo
 		     enum smtp_line_kind kind, struct span text, bool tls_active, int64_t wall_ms);
 void trace_line_init_note(struct trace_line *line, const struct trace_dialogue *dialogue,
 			  const char *text, bool tls_active, int64_t wall_ms);
+void trace_line_copy(const struct trace_line *line, struct trace_line *copy_out);
 void trace_line_fini(struct trace_line *line);
 
 /* The mark in front of the line, as swaks writes it: "->", "<-", "<**", "~>", "<~", "<~*", "===".
