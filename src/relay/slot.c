@@ -490,8 +490,12 @@ static void on_smtp(struct slot *slot, const struct smtp_client_event *event)
 		on_probed(slot, event);
 }
 
+/* text may be the upstream's own, and is copied before that goes. */
 static void on_over(struct slot *slot, enum upstream_trouble trouble, const char *text)
 {
+	char kept[sizeof(((struct job_progress *)NULL)->text)];
+
+	snprintf(kept, sizeof(kept), "%s", text ? text : "");
 	upstream_destroy(&slot->upstream);
 	feed_destroy(&slot->feed);
 	if (slot->reopen && slot->job && !slot->stopping) {
@@ -501,7 +505,7 @@ static void on_over(struct slot *slot, enum upstream_trouble trouble, const char
 	if (slot->about_us != UPSTREAM_TROUBLE_NONE)
 		destroy(slot, slot->about_us, slot->about_us_text);
 	else
-		destroy(slot, trouble, text);
+		destroy(slot, trouble, kept);
 }
 
 /* A session that broke inside a transaction: what was not decided stays queued, and has been tried
