@@ -70,9 +70,9 @@ enum spool_commit_result {
  * in hand afterwards; those of bounces and of `more` never are: lease them. Results for
  * deliveries that are no longer there are passed over, so a batch of unknown outcome may be
  * given again. The store takes nothing: all drafts and results still belong to the caller,
- * whatever the outcome. Bodies beyond SPOOL_BATCH_BODIES_MAX must wait for another batch
- * (asserted; bounces are not counted, at most 200 of 64 KiB). FULL is never said because of
- * results alone while there is any room for them.
+ * whatever the outcome. FULL is never said because of results alone while there is any room for
+ * them. What is in memory for the write is bounded by 4 MiB of bodies; more goes in several writes,
+ * so a batch should stay below SPOOL_BATCH_BODIES_MAX.
  */
 struct spool_batch {
 	struct spool_draft **accepts;
