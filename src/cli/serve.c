@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/memory.h"
+#include "relay/bind.h"
 #include "relay/control.h"
 #include "relay/events.h"
 
@@ -121,37 +122,58 @@ static const struct setup *load_setup(const struct config *config)
 	return setup;
 }
 
+static bool open_all(const struct config *config, const struct control_options *options,
+		     struct fault *fault)
+{
+	return log_open(config->log.target, config->log.path, config->log.json, fault) &&
+	       control_bind(config, options->lane_count, options->sockets, fault);
+}
+
+/* Takes the setup and the sockets. */
+static int run(const struct config *config, struct control_options *options)
+{
+	struct fault fault = { 0 };
+	bool good;
+
+	if (!open_all(config, options, &fault)) {
+		cli_complain("%s", fault.text);
+		setup_unref(&options->setup);
+		return CLI_EXIT_LOCAL;
+	}
+	if (!drop_privileges(config)) {
+		bind_close(options->sockets, options->lane_count);
+		setup_unref(&options->setup);
+		return CLI_EXIT_USAGE;
+	}
+	prctl(PR_SET_DUMPABLE, 0);	/* secrets do not go into core dumps */
+	log_start_writer();
+	good = control_run(options, &fault);
+	log_close();
+	if (!good)
+		cli_complain("%s", fault.text);
+	return good ? CLI_EXIT_DONE : CLI_EXIT_LOCAL;
+}
+
+/* Takes the configuration. */
 static int serve(const struct config *config)
 {
 	struct control_sockets sockets;
+	char *file = mem_strdup(config->file);
 	struct control_options options = {
-		.lane_count = count_lanes(config),
+		.setup = load_setup(config),
 		.sockets = &sockets,
+		.lane_count = count_lanes(config),
 		.load = load_again,
-		.load_context = mem_strdup(config->file),
+		.load_context = file,
 	};
-	struct fault fault = { 0 };
+	int status = CLI_EXIT_USAGE;
 
-	options.setup = load_setup(config);
-	if (!options.setup)
-		return CLI_EXIT_USAGE;
-	if (!log_open(config->log.target, config->log.path, config->log.json, &fault) ||
-	    !control_bind(config, options.lane_count, &sockets, &fault)) {
-		cli_complain("%s", fault.text);
-		return CLI_EXIT_LOCAL;
-	}
-	if (!drop_privileges(config))
-		return CLI_EXIT_USAGE;
-	prctl(PR_SET_DUMPABLE, 0);	/* secrets do not go into core dumps */
-	log_start_writer();
-	if (!control_run(&options, &fault)) {
-		log_close();
-		cli_complain("%s", fault.text);
-		return CLI_EXIT_LOCAL;
-	}
-	log_close();
-	mem_free(options.load_context);
-	return CLI_EXIT_DONE;
+	if (options.setup)
+		status = run(config, &options);
+	else
+		config_unref(&config);
+	mem_free(file);
+	return status;
 }
 
 int cli_serve(int argc, char **argv)

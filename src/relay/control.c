@@ -20,6 +20,7 @@
 #define FILE_QUEUE_MAX 4096
 #define HASH_QUEUE_MAX 1024
 #define HASH_NICE 10
+#define RESULT_DELAY_MS 100	/* what a crash may deliver twice was delivered within this time */
 
 /* ---- mail to lanes ---- */
 
@@ -163,28 +164,36 @@ static bool reload_with(struct control *c, const struct setup *setup, struct buf
 	return true;
 }
 
+/* Loads all that the file names. NULL: problems say why. */
+static const struct setup *load_setup(struct control *c, struct buf *problems)
+{
+	const struct config *config = c->load(c->load_context, problems);
+	const struct setup *setup = NULL;
+
+	if (config)
+		setup = setup_create(config, c->setup, problems);
+	if (!setup)
+		config_unref(&config);		/* otherwise the setup has taken it */
+	return setup;
+}
+
 static void reload(struct control *c)
 {
-	const struct config *config;
-	const struct setup *setup = NULL;
+	const struct setup *setup;
 	struct buf problems;
 
 	buf_init(&problems, 256 * 1024);
 	sd_notify(0, "RELOADING=1");
-	config = c->load(c->load_context, &problems);
-	if (config)
-		setup = setup_create(config, c->setup, &problems);
+	setup = load_setup(c, &problems);
 	if (setup && reload_with(c, setup, &problems)) {
 		log_warnings(&problems);
 		mem_free(c->reload_problem);
 		c->reload_problem = NULL;
 		c->reloaded_ms = moment_wall_ms();
-		event_sentence(EVENT_RELOADED, "%s is in force", config->file);
+		event_sentence(EVENT_RELOADED, "%s is in force", setup->config->file);
 	} else {
 		setup_unref(&setup);
 		refuse_reload(c, &problems);
-		if (config && !setup)
-			config_unref(&config);
 	}
 	sd_notify(0, "READY=1");
 	buf_fini(&problems);
@@ -312,7 +321,10 @@ static struct spool_store *open_spool(const struct config *config, struct fault 
 
 static void start_services(struct control *c, struct spool_store **store)
 {
-	struct keeper_settings keeper = { .arrivals = schedule_arrivals(&c->schedule) };
+	struct keeper_settings keeper = {
+		.arrivals = schedule_arrivals(&c->schedule),
+		.result_delay_ms = RESULT_DELAY_MS,
+	};
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned hashers = cores > 2 ? (unsigned)cores / 2 : 1;
 
@@ -401,11 +413,14 @@ bool control_run(const struct control_options *options, struct fault *fault_out)
 {
 	struct control control = { 0 };
 	struct spool_store *store = open_spool(options->setup->config, fault_out);
+	const struct setup *setup = options->setup;
 	uint64_t last_id;
 	bool good;
 
 	if (!store || !prepare(&control, options, fault_out)) {
 		spool_store_close(&store);
+		bind_close(options->sockets, options->lane_count);
+		setup_unref(&setup);
 		return false;
 	}
 	last_id = spool_store_last_id(store);
