@@ -46,6 +46,7 @@ struct slot {
 	bool decided[SPOOL_RECIPIENTS_MAX];
 	bool connection_limit;
 	bool mail_answered;
+	bool ended_by_message;		/* the session was given up, and the hop is not at fault */
 };
 
 static void next_item(struct slot *slot);
@@ -231,6 +232,15 @@ static void decide(struct slot *slot, size_t index, const struct smtp_received_r
 	}
 }
 
+static unsigned count_decided(const struct slot *slot)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < slot->count; i++)
+		count += slot->decided[i];
+	return count;
+}
+
 static void decide_all(struct slot *slot, const struct smtp_received_reply *reply)
 {
 	for (size_t i = 0; i < slot->count; i++)
@@ -294,6 +304,13 @@ static void on_transaction_failed(struct slot *slot, const struct smtp_client_ev
 
 /* ---- content ---- */
 
+/* A content that cannot be finished leaves only closing the connection. */
+static void abandon_session(struct slot *slot, const char *text)
+{
+	slot->ended_by_message = true;
+	upstream_abandon(slot->upstream, text);
+}
+
 static void pump_content(struct slot *slot)
 {
 	struct smtp_client *client = upstream_client(slot->upstream);
@@ -317,11 +334,11 @@ static void pump_content(struct slot *slot)
 			return;
 		case FEED_DAMAGED:
 			report_item(slot, JOB_DAMAGED);
-			upstream_abandon(slot->upstream, "a stored message is damaged");
+			abandon_session(slot, "a stored message is damaged");
 			return;
 		case FEED_FAILED:
 			decide_ourselves(slot, SPOOL_RECIPIENT_WAITING, fault.text);
-			upstream_abandon(slot->upstream, fault.text);
+			abandon_session(slot, fault.text);
 			return;
 		}
 	}
@@ -457,6 +474,8 @@ static void on_ready(struct slot *slot)
 {
 	slot->learned_news |= slot->state == SLOT_CONNECTING;
 	if (slot->state == SLOT_TRANSACTION && slot->about_us != UPSTREAM_TROUBLE_NONE) {
+		if (count_decided(slot) > 0)
+			report_item(slot, JOB_ATTEMPTED);	/* what was refused for good is */
 		return_rest(slot);
 		leave(slot);
 		return;
@@ -491,14 +510,15 @@ static void on_smtp(struct slot *slot, const struct smtp_client_event *event)
 }
 
 /* text may be the upstream's own, and is copied before that goes. */
+/* text may be the upstream's, which therefore goes last. */
 static void on_over(struct slot *slot, enum upstream_trouble trouble, const char *text)
 {
 	char kept[sizeof(((struct job_progress *)NULL)->text)];
 
 	snprintf(kept, sizeof(kept), "%s", text ? text : "");
-	upstream_destroy(&slot->upstream);
-	feed_destroy(&slot->feed);
 	if (slot->reopen && slot->job && !slot->stopping) {
+		upstream_destroy(&slot->upstream);
+		feed_destroy(&slot->feed);
 		open_session(slot);
 		return;
 	}
@@ -509,13 +529,17 @@ static void on_over(struct slot *slot, enum upstream_trouble trouble, const char
 }
 
 /* A session that broke inside a transaction: what was not decided stays queued, and has been tried
-   once the hop had answered MAIL. */
+   once the hop had answered MAIL. A session that ended for the message's sake (refused in the middle
+   of its content, or unreadable here) says nothing against the hop. */
 static void on_failed(struct slot *slot, const struct upstream_event *event)
 {
 	enum upstream_trouble trouble = event->trouble;
 	bool was_idle = slot->state == SLOT_IDLE || slot->state == SLOT_LEAVING;
 	bool has_item = slot->job && slot->next < slot->job->count && slot->count > 0;
 
+	if (slot->ended_by_message || (has_item && count_decided(slot) == slot->count))
+		trouble = UPSTREAM_TROUBLE_NONE;
+	slot->ended_by_message = false;
 	slot->learned_news = true;
 	if (slot->state == SLOT_TRANSACTION && has_item && slot->mail_answered) {
 		decide_ourselves(slot, SPOOL_RECIPIENT_WAITING, event->text);
