@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
 
+#include "base/escape.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,4 +47,17 @@ int cli_json_print(json_t *object, int done)
 		return CLI_EXIT_LOCAL;
 	}
 	return cli_finish(done);
+}
+
+json_t *cli_json_text(struct span bytes)
+{
+	json_t *plain = json_stringn(bytes.data, bytes.len);
+	if (plain != NULL)
+		return plain;
+	struct buf escaped;
+	buf_init(&escaped, bytes.len * ESCAPE_CHARACTER_MAX + 1);
+	escape_append(&escaped, bytes);
+	json_t *text = json_stringn(buf_span(&escaped).data, escaped.len);
+	buf_fini(&escaped);
+	return text;
 }

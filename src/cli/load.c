@@ -103,7 +103,11 @@ char *cli_find_config(const char *path)
 			return result;
 	}
 	static const char system_wide[] = "/etc/frank/frank.conf";
-	return access(system_wide, F_OK) == 0 ? mem_strdup(system_wide) : NULL;
+	if (access(system_wide, F_OK) == 0)
+		return mem_strdup(system_wide);
+	cli_complain("there is no configuration: -c FILE, $FRANK_CONF, "
+		     "~/.config/frank/frank.conf or /etc/frank/frank.conf");
+	return NULL;
 }
 
 /* ---- the machine's name ---- */
@@ -128,6 +132,16 @@ static char *qualified_name(const char *name)
 		       mem_strdup(canonical) : NULL;
 	freeaddrinfo(found);
 	return result;
+}
+
+char *cli_machine_name(void)
+{
+	char *name = own_name();
+	char *better = name != NULL && strchr(name, '.') == NULL ? qualified_name(name) : NULL;
+	if (better == NULL)
+		return name;
+	mem_free(name);
+	return better;
 }
 
 /* The resolver, which may be slow, is asked only when the file leaves the name to the machine and
@@ -164,11 +178,8 @@ static void print_report(const struct config_report *report)
 const struct config *cli_load_config(const char *path)
 {
 	char *found = cli_find_config(path);
-	if (found == NULL) {
-		cli_complain("there is no configuration: -c FILE, $FRANK_CONF, "
-			     "~/.config/frank/frank.conf or /etc/frank/frank.conf");
+	if (found == NULL)
 		return NULL;
-	}
 	struct config_report report;
 	config_report_init(&report);
 	const struct config *config = cli_read_config(found, &report);

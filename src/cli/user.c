@@ -14,26 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char help[] =
-	"usage: frank user VERB [NAME] [OPTION …]\n"
-	"\n"
-	"Who may sign in at the relay: the users file of the configuration.\n"
-	"\n"
-	"  add NAME       a new user; says what to enter in a mail program\n"
-	"  passwd NAME    a new password; the old hash and SCRAM verifiers go\n"
-	"  check NAME     is this the password? exit status 0 or 1\n"
-	"  remove NAME\n"
-	"  list\n"
-	"\n"
-	"  -c, --config FILE      the configuration that names the users file\n"
-	"      --users FILE       the users file itself, without a configuration\n"
-	"      --password-file FILE   read the password there (- is standard input),\n"
-	"                         instead of asking on the terminal\n"
-	"      --generate         make a password, and print it once (add, passwd)\n"
-	"      --json             the result as one JSON object\n"
-	"\n"
-	"A running relay takes a change over when it reloads.\n";
-
 struct task {
 	const char *name;		/* of the user; NULL with list */
 	const char *config_path, *users_path, *password_file;
@@ -531,8 +511,7 @@ int cli_user(int argc, char **argv)
 	struct task task = { 0 };
 	switch (parse_options(argc, argv, &task)) {
 	case PARSE_HELP:
-		fputs(help, stdout);
-		return cli_finish(CLI_EXIT_DONE);
+		return cli_print_help(&cli_user_command);
 	case PARSE_WRONG:
 		return CLI_EXIT_USAGE;
 	case PARSE_GO:
@@ -553,3 +532,24 @@ int cli_user(int argc, char **argv)
 	config_unref(&task.config);
 	return status;
 }
+
+const struct cli_command cli_user_command = {
+	.name = "user",
+	.synopsis = "VERB [NAME] [OPTION …]",
+	.summary = "who may sign in at the relay",
+	.about = "  add NAME       a new user; says what to enter in a mail program\n"
+		 "  passwd NAME    a new password; the old hash and SCRAM verifiers go\n"
+		 "  check NAME     is this the password? exit status 0 or 1\n"
+		 "  remove NAME\n"
+		 "  list\n"
+		 "\n"
+		 "  -c, --config FILE      the configuration that names the users file\n"
+		 "      --users FILE       the users file itself, without a configuration\n"
+		 "      --password-file FILE   read the password there (- is standard input),\n"
+		 "                         instead of asking on the terminal\n"
+		 "      --generate         make a password, and print it once (add, passwd)\n"
+		 "      --json             the result as one JSON object\n"
+		 "\n"
+		 "A running relay takes a change over when it reloads.\n",
+	.run = cli_user,
+};
