@@ -3,9 +3,9 @@
 #define FRANK_CLI_DIALOGUE_H
 
 /*
- * A dialogue as it is shown: line by line with swaks' marks ("->" sent, "<-" received, "<**" an error
- * reply, "~>" "<~" "<~*" the same under TLS, "===" a note, "***" a failure), or as the JSON that
- * `send` and `explain` share. Lines come from trace/line.h: printable, and without secrets.
+ * A dialogue as it is shown: line by line with swaks' marks ("->" sent, "<-" received, "<**" an
+ * error reply, "~>" "<~" "<~*" the same under TLS, "===" a note, "***" a failure), or as the JSON
+ * that `send` and `explain` share. Lines come from trace/line.h: printable, and without secrets.
  */
 
 #include "trace/line.h"

@@ -5,9 +5,9 @@
 /*
  * Command-line options as a table: a row is how an option is written, what it takes, where its
  * value goes, and its line in --help, so that none can be obeyed and not described, or the other
- * way round. Written "--name VALUE", "--name=VALUE", "-n VALUE" or "-nVALUE", among the operands in any
- * order; "--" ends options, "-" alone is an operand. Names are not abbreviated: a near name is
- * suggested instead.
+ * way round. Written "--name VALUE", "--name=VALUE", "-n VALUE" or "-nVALUE", among the operands
+ * in any order; "--" ends options, "-" alone is an operand. Names are not abbreviated: a near name
+ * is suggested instead.
  */
 
 #include "base/buf.h"

@@ -4,8 +4,8 @@
 
 /*
  * `frank send`: one message to one server, with the dialogue shown as it runs and a verdict in
- * plain words at the end. send.c reads the options, send_message.c makes the message, send_run.c has the
- * session (relay/upstream.h), send_verdict.c the words.
+ * plain words at the end. send.c reads the options, send_message.c makes the message, send_run.c
+ * has the session (relay/upstream.h), send_verdict.c the words.
  */
 
 #include "cli/dialogue.h"
