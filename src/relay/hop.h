@@ -24,6 +24,7 @@ struct hop_slot {
 	unsigned lane;
 	bool busy;
 	unsigned out;			/* deliveries that are not answered */
+	unsigned generation;		/* of the setup that its job was given under */
 };
 
 struct hop {

@@ -130,6 +130,10 @@ static void post(struct schedule *s, struct spool_delivery *delivery, struct lis
 	schedule_drop_body(s, delivery);
 	result = spool_result_create(&delivery);
 	result->bounce = notice;
+	/* The route belongs to the configuration: it is asked again after each attempt. */
+	if (result->delivery->state == SPOOL_DELIVERY_WAITING)
+		outcome_route(s->setup, result->delivery, &result->more);
+	survey |= !list_is_empty(&result->more);
 	while (more && (link = list_take_first(more)) != NULL) {
 		list_append(&result->more, link);
 		survey = true;
@@ -263,6 +267,18 @@ void outcome_attempted(struct schedule *s, struct hop *hop, struct spool_deliver
 		tell_sender(s, delivery, MESSAGE_REPORT_FAILURE, failed);
 	else
 		post(s, delivery, NULL, NULL);
+}
+
+bool outcome_returned(struct schedule *s, struct spool_delivery *delivery)
+{
+	struct list more;
+	bool changed;
+
+	list_init(&more);
+	changed = outcome_route(s->setup, delivery, &more);
+	if (changed)
+		post(s, delivery, &more, NULL);
+	return changed;
 }
 
 void outcome_refused(struct schedule *s, struct spool_delivery *delivery,

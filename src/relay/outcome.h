@@ -15,6 +15,10 @@
 void outcome_attempted(struct schedule *s, struct hop *hop, struct spool_delivery *delivery,
 		       const bool *tried);
 
+/* Came back untouched from a slot that had it before a reload. True: it goes another way now, and is
+   taken. */
+bool outcome_returned(struct schedule *s, struct spool_delivery *delivery);
+
 /* Overdue: the lifetime has ended, or a delay warning is due. The delivery, in hand, is taken. */
 void outcome_overdue(struct schedule *s, struct spool_delivery *delivery);
 

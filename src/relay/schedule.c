@@ -508,6 +508,7 @@ static void fill_job(struct schedule *s, struct hop *hop, struct hop_slot *slot,
 	job->setup = setup_ref(s->setup);
 	job->hop = hop->setup;
 	job->learned = hop->learned;
+	slot->generation = s->generation;
 	while (job->count < size) {
 		struct list *link = list_take_first(&hop->ready);
 		struct job_item *item = &job->items[job->count++];
@@ -727,6 +728,8 @@ static void on_delivery(struct schedule *s, struct hop_slot *slot, struct job_pr
 		outcome_damaged(s, delivery);
 		break;
 	case JOB_UNREACHED:
+		if (slot->generation != s->generation && outcome_returned(s, delivery))
+			break;
 		list_prepend(&hop->ready, &delivery->link);
 		hop->ready_count++;
 		break;
@@ -854,6 +857,7 @@ void schedule_set_setup(struct schedule *s, const struct setup *setup)
 	const struct setup *old = s->setup;
 
 	s->setup = setup_ref(setup);
+	s->generation++;
 	LIST_FOR_EACH(position, &s->hop_list) {
 		struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		struct span key = span_from_string(hop->key);

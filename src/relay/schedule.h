@@ -35,6 +35,7 @@ struct schedule {
 	unsigned lane_count;
 	struct id_source ids;		/* of notices */
 	const struct setup *setup;
+	unsigned generation;		/* counts setups */
 
 	struct map *hops;		/* by key: struct hop */
 	struct list hop_list;
