@@ -104,9 +104,13 @@ static bool may_take(struct schedule *s, const struct hop *hop)
 /* A delivery has come into our hands: into memory for its hop, or back to disk. */
 static void take_in_hand(struct schedule *s, struct spool_delivery *delivery)
 {
-	struct hop *hop = schedule_hop(s, delivery->hop);
+	struct hop *hop;
 
 	s->hand_count++;
+	/* A session that began before a reload has chosen by the old routes. */
+	if (s->generation > 0 && !s->stopping && outcome_returned(s, delivery))
+		return;
+	hop = schedule_hop(s, delivery->hop);
 	if (may_take(s, hop)) {
 		list_append(&hop->ready, &delivery->link);
 		hop->ready_count++;
@@ -401,6 +405,8 @@ static void on_query(struct schedule *s, struct keeper_item *item)
 
 struct result_post {
 	struct keeper_result result;
+	struct hop *hop;		/* of a delivery that goes on waiting; NULL: it has ended */
+	int64_t next_attempt_ms;
 	bool survey;
 };
 
@@ -411,8 +417,10 @@ void schedule_post_result(struct schedule *s, struct spool_result *result, bool 
 
 	schedule_drop_body(s, delivery);
 	s->hand_count--;
-	if (spool_delivery_waiting(delivery) > 0 && delivery->state == SPOOL_DELIVERY_WAITING)
-		is_due_at(s, schedule_hop(s, delivery->hop), delivery->next_attempt_ms);
+	if (spool_delivery_waiting(delivery) > 0 && delivery->state == SPOOL_DELIVERY_WAITING) {
+		post->hop = schedule_hop(s, delivery->hop);
+		post->next_attempt_ms = delivery->next_attempt_ms;
+	}
 	post->survey = survey;
 	post->result.result = result;
 	post->result.item.answer_to = &s->from_keeper.box;
@@ -427,6 +435,8 @@ static void on_result(struct schedule *s, struct keeper_item *item)
 	if (s->uncommitted-- == SCHEDULE_UNCOMMITTED_MAX)
 		LIST_FOR_EACH(position, &s->hop_list)
 			touch(LIST_ENTRY(position, struct hop, link));
+	if (post->hop)		/* not before it is committed: no lease would find it */
+		is_due_at(s, post->hop, post->next_attempt_ms);
 	if (post->survey)
 		schedule_survey(s);
 	mem_free(post);
