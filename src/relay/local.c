@@ -14,6 +14,7 @@ struct local {
 	struct worker_job worker;
 	struct job *job;
 	bool damaged[JOB_DELIVERIES_MAX];
+	bool tried[JOB_DELIVERIES_MAX][SPOOL_RECIPIENTS_MAX];
 };
 
 /* Return-Path and Delivered-To stand in front of what is delivered for good (RFC 5321, 4.4). */
@@ -115,6 +116,7 @@ static void deliver_item(struct local *local, unsigned index)
 
 		if (recipient->state != SPOOL_RECIPIENT_WAITING)
 			continue;
+		local->tried[index][i] = true;
 		if (deliver(local->job, item, recipient, &local->damaged[index], &fault)) {
 			recipient->state = SPOOL_RECIPIENT_DELIVERED;
 			continue;
@@ -157,6 +159,11 @@ struct job *local_job(struct worker_job *job)
 bool local_item_is_damaged(struct worker_job *job, unsigned item)
 {
 	return CONTAINER_OF(job, struct local, worker)->damaged[item];
+}
+
+const bool *local_item_tried(struct worker_job *job, unsigned item)
+{
+	return CONTAINER_OF(job, struct local, worker)->tried[item];
 }
 
 void local_destroy(struct worker_job *job)

@@ -18,6 +18,7 @@ bool local_submit(struct worker_pool *pool, struct mailbox *reply_to, struct job
 /* After it has come back: recipients have their states and replies. */
 struct job *local_job(struct worker_job *job);
 bool local_item_is_damaged(struct worker_job *job, unsigned item);
+const bool *local_item_tried(struct worker_job *job, unsigned item);	/* by place */
 void local_destroy(struct worker_job *job);	/* with the job */
 
 #endif

@@ -249,7 +249,7 @@ void outcome_attempted(struct schedule *s, struct hop *hop, struct spool_deliver
 		plan_retry(s, hop, delivery);
 	for (unsigned i = 0; i < delivery->recipient_count; i++) {
 		struct spool_recipient *recipient = &delivery->recipients[i];
-		if (tried && !tried[i])
+		if (!tried[i])
 			continue;
 		if (recipient->state == SPOOL_RECIPIENT_WAITING && has_expired(delivery, now))
 			give_up(recipient, delivery, now);
@@ -285,6 +285,7 @@ void outcome_refused(struct schedule *s, struct spool_delivery *delivery,
 		     const struct config_refusal *refusal)
 {
 	struct hop *hop = schedule_hop(s, delivery->hop);
+	bool tried[SPOOL_RECIPIENTS_MAX] = { false };
 	char reply[1200];
 
 	snprintf(reply, sizeof(reply), "%u %s%s%s", refusal->code,
@@ -293,11 +294,12 @@ void outcome_refused(struct schedule *s, struct spool_delivery *delivery,
 	for (unsigned i = 0; i < delivery->recipient_count; i++) {
 		if (delivery->recipients[i].state != SPOOL_RECIPIENT_WAITING)
 			continue;
+		tried[i] = true;
 		spool_text_set(&delivery->recipients[i].reply, span_from_string(reply));
 		if (refusal->code >= 500)
 			delivery->recipients[i].state = SPOOL_RECIPIENT_FAILED;
 	}
-	outcome_attempted(s, hop, delivery, NULL);
+	outcome_attempted(s, hop, delivery, tried);
 }
 
 /* ---- overdue ---- */

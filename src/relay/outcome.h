@@ -10,8 +10,8 @@
 
 #include "relay/schedule.h"
 
-/* After an attempt by a slot: delivery is taken. tried (by place; NULL: all that wait) says which
-   recipients it was about. */
+/* After an attempt: delivery is taken. tried (by place) says which recipients it was about; the others
+   wait, or were settled by an earlier one. */
 void outcome_attempted(struct schedule *s, struct hop *hop, struct spool_delivery *delivery,
 		       const bool *tried);
 

@@ -439,6 +439,7 @@ static void on_result(struct schedule *s, struct keeper_item *item)
 		is_due_at(s, post->hop, post->next_attempt_ms);
 	if (post->survey)
 		schedule_survey(s);
+	spool_result_destroy(&post->result.result);	/* a store that did not work to the end */
 	mem_free(post);
 }
 
@@ -576,13 +577,16 @@ static bool give_job(struct schedule *s, struct hop *hop)
 
 static void finish_discarded(struct schedule *s, struct hop *hop, struct spool_delivery *delivery)
 {
+	bool tried[SPOOL_RECIPIENTS_MAX] = { false };
+
 	for (unsigned i = 0; i < delivery->recipient_count; i++) {
 		if (delivery->recipients[i].state != SPOOL_RECIPIENT_WAITING)
 			continue;
+		tried[i] = true;
 		delivery->recipients[i].state = SPOOL_RECIPIENT_DELIVERED;
 		spool_text_set(&delivery->recipients[i].reply, SPAN("250 2.0.0 discarded"));
 	}
-	outcome_attempted(s, hop, delivery, NULL);
+	outcome_attempted(s, hop, delivery, tried);
 }
 
 /* Hops that need no slot. */
@@ -601,29 +605,54 @@ static void settle_ready(struct schedule *s, struct hop *hop)
 	}
 }
 
-static void lease_more(struct schedule *s, struct hop *hop)
+/* A row that was in hand during a reload's sweep may stand under a hop that is no more. A lease
+   finds out where it goes now. */
+static bool may_lease(struct schedule *s, const struct hop *hop)
+{
+	if (hop->setup)
+		return may_take(s, hop);
+	return !s->stopping && !s->rekeying && hop->frozen == 0 &&
+	       s->uncommitted < SCHEDULE_UNCOMMITTED_MAX;
+}
+
+/* Never more than may be taken: what is given back would be leased again at once. */
+static size_t lease_room(struct schedule *s, const struct hop *hop)
 {
 	size_t room = HOP_READY_MAX - hop->ready_count - hop->out;
+	size_t all = s->hand_count < SCHEDULE_HAND_MAX ? SCHEDULE_HAND_MAX - s->hand_count : 0;
+
+	if (hop->setup && (!hop->proved || hop_is_probing(hop, now_ms(s))))
+		room = hop->ready_count + hop->out ? 0 : 1;
+	return room < all ? room : all;
+}
+
+static void lease_more(struct schedule *s, struct hop *hop)
+{
+	size_t room = lease_room(s, hop);
 
 	if (hop->leasing || hop->next_due_ms == 0 || hop->next_due_ms > now_ms(s) ||
-	    hop->ready_count > JOB_DELIVERIES_MAX * 4 || !may_take(s, hop))
+	    hop->ready_count > JOB_DELIVERIES_MAX * 4 || !may_lease(s, hop))
 		return;
-	if (!hop->proved || hop_is_probing(hop, now_ms(s)))
-		room = hop->ready_count + hop->out ? 0 : 1;
 	if (room > 0)
 		start_lease(s, hop, room < SCHEDULE_LEASE_MAX ? room : SCHEDULE_LEASE_MAX);
 }
 
-static void look_at(struct schedule *s, struct hop *hop)
+static void dispatch(struct schedule *s, struct hop *hop)
 {
-	hop->dirty = false;
-	if (s->stopping || s->rekeying || !hop->setup)
-		return;
 	if (hop->setup->kind == SETUP_HOP_DISCARD || hop->setup->kind == SETUP_HOP_REFUSE)
 		settle_ready(s, hop);
 	while (hop->ready_count > 0 && s->uncommitted < SCHEDULE_UNCOMMITTED_MAX)
 		if (!give_job(s, hop))
 			break;
+}
+
+static void look_at(struct schedule *s, struct hop *hop)
+{
+	hop->dirty = false;
+	if (s->stopping || s->rekeying)
+		return;
+	if (hop->setup)
+		dispatch(s, hop);
 	lease_more(s, hop);
 	if (hop->paused_until_ms)
 		wake_at(s, hop->paused_until_ms);
@@ -705,6 +734,8 @@ static void on_closed(struct schedule *s, struct hop_slot *slot, const struct jo
 {
 	struct hop *hop = slot->hop;
 
+	if (slot->out > 0)
+		return;		/* a job has crossed this news: the lane opens the slot again for it */
 	close_slot(s, slot);
 	if (p->trouble == UPSTREAM_TROUBLE_NONE)
 		return;
@@ -795,7 +826,7 @@ static void on_local(struct schedule *s, struct worker_job *worker_job)
 		if (local_item_is_damaged(worker_job, i))
 			outcome_damaged(s, delivery);
 		else
-			outcome_attempted(s, hop, delivery, NULL);
+			outcome_attempted(s, hop, delivery, local_item_tried(worker_job, i));
 	}
 	close_slot(s, slot);
 	touch(hop);
