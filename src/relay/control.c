@@ -329,7 +329,7 @@ static void start_services(struct control *c, struct spool_store **store)
 	unsigned hashers = cores > 2 ? (unsigned)cores / 2 : 1;
 
 	event_sentence(EVENT_STARTED, "%s", spool_store_describe(*store));
-	c->services.spool_path = c->setup->config->spool.path;
+	c->services.spool_path = mem_strdup(c->setup->config->spool.path);	/* past reloads */
 	c->keeper = keeper_start(store, &keeper);
 	c->hash_pool = worker_pool_create("hash", hashers, HASH_QUEUE_MAX, HASH_NICE);
 	c->checker = account_checker_create(c->hash_pool);
@@ -361,8 +361,8 @@ static void shut_down(struct control *c)
 	account_checker_stop(c->checker);
 	worker_pool_destroy(&c->hash_pool);
 	worker_pool_destroy(&c->file_pool);
+	schedule_workers_ended(&c->schedule);	/* before anything could ask for one again */
 	inbox_drain(&c->from_lanes);
-	schedule_workers_ended(&c->schedule);
 	keeper_stop(&c->keeper);
 	for (unsigned i = 0; i < c->services.lane_count; i++)
 		lane_join(&c->lanes[i]);
@@ -386,6 +386,7 @@ static void close_loop(struct control *c)
 		mem_free(LIST_ENTRY(link, struct control_binding, link));
 	}
 	mem_free(c->lanes);
+	mem_free((char *)c->services.spool_path);
 	mem_free(c->reload_problem);
 	setup_unref(&c->setup);
 }

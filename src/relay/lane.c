@@ -290,7 +290,7 @@ static void on_turn_end(void *owner)
 
 void lane_check_done(struct lane *lane)
 {
-	if (lane->stopping && list_is_empty(&lane->sessions) && list_is_empty(&lane->slots))
+	if (lane->stopping && !lane->joined && list_is_empty(&lane->sessions) && list_is_empty(&lane->slots))
 		net_loop_stop(&lane->loop);
 }
 
