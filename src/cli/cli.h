@@ -36,9 +36,13 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_config_command;
+extern const struct cli_command cli_hop_command;
+extern const struct cli_command cli_queue_command;
 extern const struct cli_command cli_route_command;
 extern const struct cli_command cli_send_command;
 extern const struct cli_command cli_sink_command;
+extern const struct cli_command cli_status_command;
+extern const struct cli_command cli_trace_command;
 extern const struct cli_command cli_user_command;
 
 int cli_serve(int argc, char **argv);
