@@ -15,7 +15,11 @@
 #define SURVEY_BUSY_MS 1000
 #define SURVEY_IDLE_MS 5000
 #define OVERDUE_MAX 100
+#define RELEASE_GATHER_MS 50	/* what goes back to disk goes together */
+#define RELEASE_GATHER_MAX 512
 #define RETRY_MS 1000	/* to ask the keeper again after its store was down */
+
+static void release_at_once(struct schedule *s);
 
 static int64_t now_ms(struct schedule *s)
 {
@@ -92,6 +96,10 @@ void schedule_release(struct schedule *s, struct spool_delivery *delivery)
 	schedule_drop_body(s, delivery);
 	s->hand_count--;
 	list_append(&s->to_release, &delivery->link);
+	if (s->release_count++ > 0)
+		return;
+	s->release_at_ms = now_ms(s) + RELEASE_GATHER_MS;
+	wake_at(s, s->release_at_ms);
 }
 
 static bool may_take(struct schedule *s, const struct hop *hop)
@@ -137,6 +145,7 @@ void schedule_release_ready(struct schedule *s)
 {
 	LIST_FOR_EACH(position, &s->hop_list)
 		release_hop(s, LIST_ENTRY(position, struct hop, link));
+	release_at_once(s);
 }
 
 static void on_arrival(struct schedule *s, struct keeper_item *item)
@@ -241,13 +250,21 @@ static void post_releases(struct schedule *s)
 	struct release_query *q;
 	struct list *link;
 
-	if (list_is_empty(&s->to_release) || s->release_at_ms > now_ms(s))
+	if (s->release_count == 0 ||
+	    (s->release_count < RELEASE_GATHER_MAX && s->release_at_ms > now_ms(s)))
 		return;
+	s->release_count = 0;
 	q = MEM_NEW(struct release_query);
 	list_init(&q->deliveries);
 	while ((link = list_take_first(&s->to_release)) != NULL)
 		list_append(&q->deliveries, link);
 	ask(s, &q->query, run_release);
+}
+
+static void release_at_once(struct schedule *s)
+{
+	s->release_at_ms = 0;
+	post_releases(s);
 }
 
 static void start_lease(struct schedule *s, struct hop *hop, size_t max)
@@ -382,6 +399,7 @@ static void on_release_failed(struct schedule *s, struct release_query *q)
 
 	while ((link = list_take_first(&q->deliveries)) != NULL)
 		list_append(&s->to_release, link);
+	s->release_count = 1;
 	s->release_at_ms = now_ms(s) + RETRY_MS;
 	wake_at(s, s->release_at_ms);
 }
@@ -908,7 +926,7 @@ void schedule_set_setup(struct schedule *s, const struct setup *setup)
 		touch(hop);
 	}
 	setup_unref(&old);
-	post_releases(s);
+	release_at_once(s);
 	if (s->rekeying)
 		s->rekey_again = true;
 	else

@@ -47,7 +47,8 @@ struct schedule {
 	size_t uncommitted;
 	struct mailbox_chain *to_lane;	/* one a lane, posted at the end of the turn */
 	struct list to_release;		/* of struct spool_delivery */
-	int64_t release_at_ms;		/* wall: not before, after the store was down */
+	size_t release_count;		/* of them; 1 at least while the store is down */
+	int64_t release_at_ms;		/* wall: when they are given back */
 
 	struct net_timer timer;
 	int64_t timer_at_ms;		/* wall; 0: not running */
