@@ -28,7 +28,8 @@ static void begin_line(const struct session *s, struct log_line *line, enum even
 
 static void log_recipients(const struct session *s, struct log_line *line)
 {
-	const struct spool_draft *draft = s->submission->draft;
+	const struct spool_draft *draft = s->submission->draft ? s->submission->draft :
+								  s->submission->accept.draft;
 	struct list *head = draft ? (struct list *)&draft->deliveries : NULL;
 
 	if (!head)
@@ -175,7 +176,9 @@ static void handle_rcpt(struct session *s, const struct smtp_server_event *event
 	buf_init(&scratch, 1024);
 	policy_recipient(s->setup, &client, span_from_string(s->reverse_path), &event->rcpt.address,
 			 &scratch, &verdict);
-	if (verdict.target_count == 0) {
+	if (!submission_has_room(s->submission)) {
+		smtp_server_answer(&s->smtp, SMTP_REPLY_TOO_BUSY, NULL);
+	} else if (verdict.target_count == 0) {
 		refuse_recipient(s, event->rcpt.address.mailbox, &verdict);
 	} else {
 		submission_add(s->submission, &verdict);
@@ -245,11 +248,15 @@ static void handle_refused(struct session *s, const struct smtp_server_event *ev
 
 /* ---- TLS ---- */
 
+/* What was said in clear counts no more (RFC 3207, 4.2), and who signed in there may have been somebody
+   else. */
 static void start_tls(struct session *s)
 {
 	size_t injected;
 	struct log_line line;
 
+	mem_free(s->login);
+	s->login = NULL;
 	s->tls_pending = true;
 	conn_set_deadline(s->conn, TLS_HANDSHAKE_MS);
 	injected = conn_tls_accept(s->conn, s->setup->tls);
@@ -356,6 +363,7 @@ static void destroy(struct session *s, enum conn_close how)
 	smtp_server_fini(&s->smtp);
 	conn_close(&s->conn, how);
 	mem_free(s->login);
+	mem_free(s->payload_seen);
 	setup_unref(&s->setup);
 	mem_free(s);
 	lane_check_done(lane);
