@@ -12,8 +12,10 @@
 
 static void charge(struct submission *s)
 {
-	s->lane->draft_bytes += s->body.capacity - s->charged;
-	s->charged = s->body.capacity;
+	size_t now = s->body.capacity + s->envelope + s->writing;
+
+	s->lane->draft_bytes += now - s->charged;
+	s->charged = now;
 }
 
 static void drop_body(struct submission *s)
@@ -56,6 +58,11 @@ struct submission *submission_begin(struct lane *lane, struct account_handle ask
 	return s;
 }
 
+bool submission_has_room(const struct submission *s)
+{
+	return s->lane->draft_bytes < lane_draft_share(s->lane);
+}
+
 void submission_add(struct submission *s, const struct policy_verdict *verdict)
 {
 	int64_t now = s->draft->message->envelope.received_ms;
@@ -70,8 +77,10 @@ void submission_add(struct submission *s, const struct policy_verdict *verdict)
 		delivery->warn_ms = hop->delay_warning_ms ? now + hop->delay_warning_ms : 0;
 		s->trace.recipient =
 			delivery->recipients[delivery->recipient_count - 1].address;
+		s->envelope += sizeof(struct spool_recipient) + verdict->targets[i].address.len;
 	}
 	s->recipients++;
+	charge(s);
 }
 
 /* ---- content ---- */
@@ -123,9 +132,13 @@ static void begin_file(struct submission *s)
 /* Hands what has come to a worker, unless one is at it: then the session pauses. */
 static enum submission_step pass_on(struct submission *s)
 {
+	size_t piece = s->body.capacity;
+
 	if (large_write_is_busy(s->large))
 		return SUBMISSION_PAUSE;
-	if (!large_write_append(s->large, &s->body))
+	if (large_write_append(s->large, &s->body))
+		s->writing = piece;
+	else
 		refuse(s, SMTP_REPLY_TOO_BUSY, "too many large messages at once; try again later");
 	charge(s);
 	return SUBMISSION_GO_ON;
@@ -165,12 +178,15 @@ static void ask_keeper(struct submission *s)
 
 static enum submission_step finish_file(struct submission *s)
 {
+	size_t piece = s->body.capacity;
+
 	if (large_write_is_busy(s->large))
 		return SUBMISSION_WAIT;
 	if (!large_write_finish(s->large, &s->body, &s->draft)) {
 		refuse(s, SMTP_REPLY_TOO_BUSY, "too many large messages at once; try again later");
 		return SUBMISSION_REFUSED;
 	}
+	s->writing = piece;
 	charge(s);
 	return SUBMISSION_WAIT;
 }
@@ -203,6 +219,8 @@ enum submission_step submission_written(struct submission *s)
 	struct fault fault;
 	bool was_finishing = s->draft == NULL;
 
+	s->writing = 0;
+	charge(s);
 	if (!large_write_result(s->large, &s->draft, &fault))
 		refuse(s, SMTP_REPLY_NO_SPACE, "the disk did not take the message; try again later");
 	if (s->refused)
@@ -224,6 +242,7 @@ void submission_destroy(struct submission **s)
 	if (!submission)
 		return;
 	assert(!submission->with_keeper);
+	submission->envelope = submission->writing = 0;
 	drop_body(submission);
 	large_write_abandon(&submission->large);
 	spool_draft_destroy(&submission->draft);

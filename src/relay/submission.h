@@ -42,7 +42,8 @@ struct submission {
 	struct message_header header;
 	struct buf body;		/* content; with a file, what no worker has yet */
 	struct large_write *large;	/* NULL: all in memory */
-	size_t charged;			/* bytes counted in lane->draft_bytes */
+	size_t envelope, writing;	/* bytes: of the recipients, and those a worker has */
+	size_t charged;			/* all of it, as counted in lane->draft_bytes */
 	bool complete;
 	enum smtp_reply_id refusal;	/* with why: set as soon as the message cannot be kept */
 	bool refused;
@@ -55,6 +56,8 @@ struct submission *submission_begin(struct lane *lane, struct account_handle ask
 				    const struct spool_envelope *envelope,
 				    const struct message_trace *trace);
 
+/* False while the lane's memory for drafts is used up: 452 to RCPT. */
+bool submission_has_room(const struct submission *s);
 /* At RCPT, with an accepting verdict. */
 void submission_add(struct submission *s, const struct policy_verdict *verdict);
 
