@@ -528,13 +528,21 @@ static void on_over(struct slot *slot, enum upstream_trouble trouble, const char
 		destroy(slot, trouble, kept);
 }
 
+/* A hop may close a session that has done its work, and the next message finds that out. */
+static bool has_served(const struct slot *slot, const struct upstream_event *event)
+{
+	return slot->state == SLOT_TRANSACTION && slot->messages > 1 && !slot->mail_answered &&
+	       event->trouble == UPSTREAM_TROUBLE_CONNECTION && !event->reply;
+}
+
 /* A session that broke inside a transaction: what was not decided stays queued, and has been tried
    once the hop had answered MAIL. A session that ended for the message's sake (refused in the middle
    of its content, or unreadable here) says nothing against the hop. */
 static void on_failed(struct slot *slot, const struct upstream_event *event)
 {
 	enum upstream_trouble trouble = event->trouble;
-	bool was_idle = slot->state == SLOT_IDLE || slot->state == SLOT_LEAVING;
+	bool was_idle = slot->state == SLOT_IDLE || slot->state == SLOT_LEAVING ||
+			has_served(slot, event);
 	bool has_item = slot->job && slot->next < slot->job->count && slot->count > 0;
 
 	if (slot->ended_by_message || (has_item && count_decided(slot) == slot->count))
