@@ -176,7 +176,6 @@ static bool take_short(struct reading *r, const char *argument)
 	const struct cli_option *option = find_letter(r, argument[1]);
 	if (option != NULL)
 		return take(r, option, argument[2] != '\0' ? argument + 2 : NULL);
-	/* "-json": one hyphen too few. */
 	if (find_name(r, span_from_string(argument + 1)) != NULL)
 		return fail(r, "%s is no option here; did you mean -%s?", argument, argument);
 	return fail(r, "%s is no option here", argument);

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* An encoded-word is at most 75 octets (RFC 2047, 2): 45 octets become 60 of base64. */
-enum { PIECE = 65536, ENCODED_WORD_OCTETS = 45 };
+/* A line with an encoded-word is at most 76 octets (RFC 2047, 2), "Subject: " with it. */
+enum { PIECE = 65536, ENCODED_WORD_OCTETS = 39 };
 
 /* ---- line ends ---- */
 

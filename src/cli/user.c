@@ -8,7 +8,6 @@
 #include "cli/settings.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +19,20 @@ struct task {
 	bool generate, json;
 	const struct config *config;	/* NULL: --users alone was given */
 	const char *path;		/* of the users file */
+};
+
+static const struct cli_option options[] = {
+	CLI_OPTION_CONFIG(struct task, config_path),
+	{ "users", 0, CLI_OPTION_TEXT, "FILE", offsetof(struct task, users_path),
+	  "the users file itself, without a configuration" },
+	{ "password-file", 0, CLI_OPTION_TEXT, "FILE", offsetof(struct task, password_file),
+	  "read the password there (- is standard input),\ninstead of asking on the terminal" },
+	{ "generate", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, generate),
+	  "make a password, and print it once (add, passwd)" },
+	CLI_OPTION_JSON(struct task, json),
+	{ "password", 0, CLI_OPTION_REFUSED, NULL, 0,
+	  "a password never stands on a command line, where others see it: --password-file FILE, "
+	  "or - for standard input" },
 };
 
 /* ---- the file ---- */
@@ -416,58 +429,6 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
-enum parse_result { PARSE_GO, PARSE_HELP, PARSE_WRONG };
-
-static enum parse_result parse_options(int argc, char **argv, struct task *task)
-{
-	enum { USERS = 256, PASSWORD, PASSWORD_FILE, GENERATE, JSON };
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "users", required_argument, NULL, USERS },
-		{ "password", required_argument, NULL, PASSWORD },	/* to refuse it */
-		{ "password-file", required_argument, NULL, PASSWORD_FILE },
-		{ "generate", no_argument, NULL, GENERATE },
-		{ "json", no_argument, NULL, JSON },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	optind = 0;
-	opterr = 0;
-	int option;
-	while ((option = getopt_long(argc, argv, ":c:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			task->config_path = optarg;
-			break;
-		case USERS:
-			task->users_path = optarg;
-			break;
-		case PASSWORD:
-			cli_usage("user", "a password never stands on a command line, where others "
-				  "see it: --password-file FILE, or - for standard input");
-			return PARSE_WRONG;
-		case PASSWORD_FILE:
-			task->password_file = optarg;
-			break;
-		case GENERATE:
-			task->generate = true;
-			break;
-		case JSON:
-			task->json = true;
-			break;
-		case 'h':
-			return PARSE_HELP;
-		case ':':
-			cli_usage("user", "%s wants a value", argv[optind - 1]);
-			return PARSE_WRONG;
-		default:
-			cli_usage("user", "%s is no option here", argv[optind - 1]);
-			return PARSE_WRONG;
-		}
-	}
-	return PARSE_GO;
-}
-
 /* Exit status, or -1 when everything fits together. */
 static int check_arguments(const struct verb *verb, int count, const struct task *task)
 {
@@ -509,22 +470,18 @@ static int find_file(struct task *task)
 int cli_user(int argc, char **argv)
 {
 	struct task task = { 0 };
-	switch (parse_options(argc, argv, &task)) {
-	case PARSE_HELP:
-		return cli_print_help(&cli_user_command);
-	case PARSE_WRONG:
-		return CLI_EXIT_USAGE;
-	case PARSE_GO:
-		break;
-	}
-	if (optind == argc)
+	int status = CLI_EXIT_DONE;
+	int operands = cli_read_options(&cli_user_command, argc, argv, &task, &status);
+	if (operands < 0)
+		return status;
+	if (operands == 0)
 		return cli_usage("user", "add, list, remove, passwd or check?");
-	const struct verb *verb = find_verb(argv[optind]);
+	const struct verb *verb = find_verb(argv[1]);
 	if (verb == NULL)
 		return cli_usage("user", "%s is none of add, list, remove, passwd, check",
-				 argv[optind]);
-	task.name = verb->names_user && optind + 1 < argc ? argv[optind + 1] : NULL;
-	int status = check_arguments(verb, argc - optind, &task);
+				 argv[1]);
+	task.name = verb->names_user && operands > 1 ? argv[2] : NULL;
+	status = check_arguments(verb, operands, &task);
 	if (status < 0)
 		status = find_file(&task);
 	if (status < 0)
@@ -543,13 +500,8 @@ const struct cli_command cli_user_command = {
 		 "  remove NAME\n"
 		 "  list\n"
 		 "\n"
-		 "  -c, --config FILE      the configuration that names the users file\n"
-		 "      --users FILE       the users file itself, without a configuration\n"
-		 "      --password-file FILE   read the password there (- is standard input),\n"
-		 "                         instead of asking on the terminal\n"
-		 "      --generate         make a password, and print it once (add, passwd)\n"
-		 "      --json             the result as one JSON object\n"
-		 "\n"
 		 "A running relay takes a change over when it reloads.\n",
+	.options = options,
+	.option_count = ARRAY_LEN(options),
 	.run = cli_user,
 };
