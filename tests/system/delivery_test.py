@@ -129,7 +129,7 @@ def test_a_wrong_upstream_password_bounces_nothing_and_is_mended_by_a_reload(sta
     items = frank.queue()
     check_equal(len(items), 100)
     check_equal({item['state'] for item in items}, {'deferred'})
-    check_equal(len(frank.log_lines('535')), 1, 'log lines about it')
+    check_equal(len(frank.log_lines('hop-paused', '535')), 1, 'log lines about it')
     stage.write(password, 'right\n', 0o600)
     check(frank.reload(), frank.log_text())
     hop.wait_messages(100)
