@@ -150,7 +150,7 @@ static int check(const struct task *task)
 {
 	char *path = cli_find_config(task->path);
 	if (path == NULL)
-		return CLI_EXIT_LOCAL;
+		return CLI_EXIT_USAGE;
 	struct config_report *report = MEM_NEW(struct config_report);
 	struct buf problems;
 	config_report_init(report);

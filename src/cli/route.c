@@ -21,7 +21,7 @@ struct task {
 	const struct config *config;
 	struct config_question question;
 	struct net_address address;	/* of the client */
-	struct buf why;
+	struct buf why, completed;
 };
 
 static const struct cli_option options[] = {
@@ -458,6 +458,17 @@ static int check_task(struct task *task)
 	return -1;
 }
 
+/* The relay completes bare names of submitted mail. */
+static void complete_recipient(struct task *task)
+{
+	struct span local, domain, *recipient = &task->question.recipient;
+	const char *own = task->config->default_domain;
+	if (own == NULL || config_address_split(*recipient, &local, &domain))
+		return;
+	buf_printf(&task->completed, "%.*s@%s", SPAN_ARG(local), own);
+	*recipient = buf_span(&task->completed);
+}
+
 static int test(struct task *task)
 {
 	int status = check_task(task);
@@ -467,11 +478,14 @@ static int test(struct task *task)
 	if (task->config == NULL)
 		return CLI_EXIT_USAGE;
 	buf_init(&task->why, TEXT_MAX);
+	buf_init(&task->completed, 1024);
+	complete_recipient(task);
 	if (task->listener != NULL && find_listener(task->config, task->listener) == NULL)
 		status = say_no_listener(task);
 	else
 		status = answer(task);
 	buf_fini(&task->why);
+	buf_fini(&task->completed);
 	config_unref(&task->config);
 	return status;
 }

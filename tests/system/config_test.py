@@ -9,7 +9,7 @@ from peers.frank import binary
 from peers.stage import check, check_equal, run
 
 CONFIGURATION = '''\
-hostname relay.example.org;
+hostname relay.example.org; default-domain local.example;
 listen lan { address 127.0.0.1:2525; tls off; auth off; relay-from 192.168.0.0/16; }
 listen submission { address 127.0.0.1:2587; tls starttls; auth required; }
 tls { certificate cert.pem; key key.pem; }
@@ -107,6 +107,7 @@ def test_a_route_is_found_and_explained(stage):
             ('a@b.example', 'Info@LOCAL.example', [], 0, ['alias', 'anna@local.example']),
             ('', 'bob@local.example', [], 0, ['domain            local.example', 'maildir:',
                                               'routes are not asked']),
+            ('a@b.example', 'bob', [], 0, ['domain            local.example']),
             ('<>', '<c@refused.example>', [], 1, ['550 5.7.1 Not to there']),
             ('a@b.example', 'c@example.net', [], 1, ['No route fits', 'the listener (none)']),
             ('a@b.example', 'c@example.net', ['--listener', 'lan', '--client', '192.168.3.4'], 0,

@@ -49,7 +49,7 @@ static void line_ends_become_crlf_and_nothing_else_changes(void **state)
 	}
 }
 
-/* The reader takes pieces of 64 KiB: a CR may be the last byte of one, its LF the first of the next. */
+/* The reader takes pieces of 64 KiB: a CR may end one, and its LF begin the next. */
 static void a_crlf_between_two_pieces_stays_one(void **state)
 {
 	enum { BEFORE = 65535 };
@@ -93,7 +93,8 @@ static void a_made_up_message_has_the_fields_it_needs(void **state)
 {
 	static const char *const wanted[] = {
 		"Date: ", "From: <a@example.org>\r\n", "@example.org>\r\nSubject: hello\r\n",
-		"To: <b@example.net>,\r\n <c@example.net>\r\n", "Message-ID: <", "\r\n\r\none\r\ntwo\r\n",
+		"To: <b@example.net>,\r\n <c@example.net>\r\n", "Message-ID: <",
+		"\r\n\r\none\r\ntwo\r\n",
 	};
 	struct send_message message;
 	make(&message, "a@example.org", "hello", "one\ntwo");
@@ -122,7 +123,8 @@ static void a_subject_in_utf_8_is_encoded_in_whole_characters(void **state)
 	     "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc", "body \xc3\xbc");
 	const char *text = buf_string(&message.content);
 	/* 19 characters of two octets are 38: the 39th octet would be half of one. */
-	assert_non_null(strstr(text, "Subject: =?UTF-8?B?w7zDvMO8w7zDvMO8w7zDvMO8w7zDvMO8w7zDvMO8w7zDvMO8w7w="
+	assert_non_null(strstr(text, "Subject: =?UTF-8?B?"
+				     "w7zDvMO8w7zDvMO8w7zDvMO8w7zDvMO8w7zDvMO8w7zDvMO8w7w="
 				     "?=\r\n =?UTF-8?B?w7zDvMO8w7zDvA==?=\r\n"));
 	assert_non_null(strstr(text, "Content-Type: text/plain; charset=utf-8\r\n"));
 	assert_true(message.eight_bit);
