@@ -18,6 +18,7 @@ spool { path spool; }
 domain local.example { recipients any; deliver maildir:mail/%u; alias info anna@local.example; }
 account up { login frank@example.net; password-file secret; }
 route *@refused.example { refuse "550 5.7.1 Not to there"; }
+route * { match login scanner; via lmtp://unix:/run/lmtp; }
 route * { match sender *@scan.example; via smtps://scan.example.net; tls-verify no; }
 route *@example.com { via smtp://mx.example.com smtp://mx2.example.com; account up; }
 route *@example.net { match listener lan; via discard; }
@@ -53,10 +54,10 @@ def test_every_error_stands_with_its_place(stage):
     done = frank('config', 'check', '-c', path)
     text = done.stdout.decode()
     check_equal(done.returncode, 2, text)
-    for place in 'frank.conf:2:', 'frank.conf:3:', 'frank.conf:13:1: error', '^', '3 errors':
+    for place in 'frank.conf:2:', 'frank.conf:3:', 'frank.conf:14:1: error', '^', '3 errors':
         check(place in text, f'{place} is missing in {text}')
     answer = json.loads(frank('config', 'check', '-c', path, '--json').stdout)
-    check_equal([error['line'] for error in answer['errors']], [2, 3, 13])
+    check_equal([error['line'] for error in answer['errors']], [2, 3, 14])
     check(all(error['file'].endswith('frank.conf') and error['text'] and error['column']
               for error in answer['errors']), str(answer))
 
@@ -98,10 +99,12 @@ def test_a_route_is_found_and_explained(stage):
     path = prepare(stage)
     for sender, recipient, options, status, words in (
             ('a@b.example', 'c@example.com', [], 0,
-             ['route             *@example.com', 'frank.conf:11', 'smtp://mx.example.com',
+             ['route             *@example.com', 'frank.conf:12', 'smtp://mx.example.com',
               'then              smtp://mx2.example.com', 'up, login frank@example.net',
               'PLAIN, then LOGIN', 'STARTTLS, required by the account', 'auto: PLAIN with one',
               'why               route *@refused.example']),
+            ('a@b.example', 'c@example.com', ['--login', 'scanner'], 0,
+             ['lmtp://unix:/run/lmtp', 'a unix socket', 'yes, for a client that has signed in']),
             ('a@scan.example', 'c@example.com', [], 0,
              ['smtps://scan.example.net', 'from the first byte', 'tls-verify no']),
             ('a@b.example', 'Info@LOCAL.example', [], 0, ['alias', 'anna@local.example']),
@@ -127,7 +130,7 @@ def test_a_route_as_json(stage):
     check_equal(answer['via'], ['smtp://mx.example.com', 'smtp://mx2.example.com'])
     check_equal(answer['account']['login'], 'frank@example.net')
     check_equal(answer['mechanisms'], ['PLAIN', 'LOGIN'])
-    check(answer['route']['place'].endswith('frank.conf:11'), str(answer))
+    check(answer['route']['place'].endswith('frank.conf:12'), str(answer))
     answer = json.loads(route(path, '', 'bob@local.example', '--json').stdout)
     check_equal(answer['domain']['patterns'], ['local.example'])
 

@@ -171,6 +171,22 @@ def test_json_has_dialogue_and_verdict(stage):
                 (False, 'connection'))
 
 
+def test_how_it_connects_and_what_it_shows(stage):
+    sink = FrankSink(stage, '--follow', '--size-max', '1KB')
+    server = f'127.0.0.1:{sink.port}'
+    done = send(server, *ENVELOPE, '--source', '127.0.0.2', '--ehlo', 'me.example.org', '--times')
+    expect(done, 0, ' -> EHLO me.example.org')
+    shown = done.stdout.decode().split('\n\n')[0].splitlines()
+    check(all(re.match(r' +\d+\.\d{3} (===|<-|<\*\*| ->)', line) for line in shown), str(shown))
+    check(' client=127.0.0.2:' in sink.wait_lines(1)[0], str(sink.lines()))
+    done = send('--server', server, *ENVELOPE, '--quiet')
+    expect(done, 0)
+    check_equal(done.stdout.count(b'\n'), 1)
+    done = send(server, *ENVELOPE, '--body', 'x' * 2000)
+    expect(done, 1, 'and the server takes 1024', 'Refused by', ' at MAIL: 552',
+           'larger than the server admits')
+
+
 def test_usage_is_explained(stage):
     for argv, words in (
             ([], 'which server'),

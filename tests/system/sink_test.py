@@ -96,6 +96,16 @@ def test_json_lines_can_be_read(stage):
     check_equal((last['messages'], last['recipients']), (1, 1))
 
 
+def test_after_the_last_message_no_other_is_taken(stage):
+    sink = FrankSink(stage, '--messages', '2')
+    client = clients.connect(sink.port)
+    for _ in range(2):
+        client.sendmail('a@example.org', ['b@example.net'], clients.MESSAGE)
+    check_equal(client.mail('a@example.org')[0], 421)
+    check_equal(sink.process.wait(), 0)
+    check('taken: 2 messages' in sink.process.text(), sink.process.text())
+
+
 def test_it_keeps_up_with_a_generator(stage):
     sink = FrankSink(stage, '--count', plain=True)
     smtp_source(sink.port, 20000, sessions=20, kept=True)
@@ -116,6 +126,11 @@ def test_following_shows_dialogues_without_secrets(stage):
     check(f'<~  [PLAIN: user "{LOGIN}", password hidden' in talk, talk)
     check(f'<~  [LOGIN: user "{LOGIN}"' in talk and '[LOGIN: password hidden' in talk, talk)
     check('topsecret' not in talk and 'dG9wc2VjcmV0' not in talk, talk)
+    client = clients.connect(sink.port, tls='starttls')
+    check_equal(client.docmd('AUTH', 'PLAIN dG9wc2Vj!!!!')[0], 501)
+    client.quit()
+    wait_for(lambda: 'PLAIN 12' in sink.talk_text(), 'a malformed payload is counted')
+    check('dG9wc2Vj' not in sink.talk_text(), sink.talk_text())
 
 
 def test_a_stop_ends_sessions_at_their_next_boundary(stage):
