@@ -83,7 +83,7 @@ static int address_bytes(const struct sockaddr_storage *address, const unsigned 
 bool config_network_contains(
     const struct config_network *network, const struct sockaddr_storage *address)
 {
-	const unsigned char *bytes;
+	const unsigned char *bytes = NULL;
 	if (address_bytes(address, &bytes) != network->family)
 		return false;
 	unsigned whole = network->prefix_len / 8, left = network->prefix_len % 8;

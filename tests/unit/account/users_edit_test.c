@@ -242,12 +242,12 @@ static void *add_fifty(void *context)
 		buf_init(&text, 100000);
 		snprintf(name, sizeof(name), "%s%d", (const char *)context, i);
 		if (!users_file_open(&file, path, true, NULL, &fault))
-			return "cannot open";
+			return (void *)"cannot open";
 		if (users_edit_add(buf_span(&file.text), span_from_string(name), SPAN("!"),
 				   &text) != USERS_EDIT_DONE)
-			return "cannot add";
+			return (void *)"cannot add";
 		if (!users_file_replace(&file, buf_span(&text), &fault))
-			return "cannot replace";
+			return (void *)"cannot replace";
 		users_file_close(&file);
 		buf_fini(&text);
 	}
