@@ -134,13 +134,22 @@ static void advise_refused(const struct send_order *order, const struct send_res
 		buf_append_string(out, "A temporary refusal: the same may work later.");
 }
 
+static void advise_handshake(const struct send_order *order, const char *problem, struct buf *out)
+{
+	if (strstr(problem, "certificate") != NULL)
+		buf_append_string(out, "--tls-trust FILE names a certificate to trust (the "
+				  "server's own, or its issuer's), --tls-name NAME another name "
+				  "to expect; --tls-verify no looks at neither, and is for tests.");
+	else if (order->via.scheme == CONFIG_SCHEME_SMTPS)
+		buf_append_string(out, "smtps: begins with TLS; submission: and smtp: begin in "
+				  "clear and change over to it.");
+}
+
 static void advise_tls(const struct send_order *order, const struct send_result *result,
 		       struct buf *out)
 {
 	if (result->stage == SMTP_CLIENT_STAGE_TLS) {
-		buf_append_string(out, "--tls-trust FILE names a certificate to trust (the "
-				  "server's own, or its issuer's), --tls-name NAME another name "
-				  "to expect; --tls-verify no looks at neither, and is for tests.");
+		advise_handshake(order, result->text, out);
 		return;
 	}
 	if (order->via.scheme == CONFIG_SCHEME_SUBMISSION)

@@ -127,6 +127,7 @@ def test_tls_is_what_the_option_says(stage):
            'does not offer STARTTLS')
     expect(send(f'localhost:{implicit.port}', *ENVELOPE, *trust, '--tls', 'implicit'), 0,
            ' ~> MAIL')
+    expect(send(f'smtps://localhost:{bare.port}', *ENVELOPE), 1, 'Failed: ', 'smtp: begin in clear')
 
 
 def test_a_login_never_goes_in_clear_unasked(stage):
