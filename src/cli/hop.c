@@ -62,7 +62,8 @@ static void print_time(const struct task *task, const char *label, int64_t at_ms
 
 static void print_use(const json_t *hop)
 {
-	printf("  %-17s %llu waiting, %llu held, %llu under way, on %llu of %llu connections\n", "queue",
+	printf("  %-17s %llu waiting, %llu held, %llu under way, on %llu of %llu connections\n",
+	       "queue",
 	       (unsigned long long)cli_json_number(hop, "waiting"),
 	       (unsigned long long)cli_json_number(hop, "held"),
 	       (unsigned long long)cli_json_number(hop, "active"),
@@ -139,7 +140,8 @@ static int ask(struct task *task, const char *hop)
 	task->items = json_array();
 	task->width = cli_screen_width();
 	task->now_ms = moment_wall_ms();
-	int status = finish(task, cli_relay_tell(&relay, request, CLI_RELAY_QUIET_MS, on_line, task));
+	int status = cli_relay_tell(&relay, request, CLI_RELAY_QUIET_MS, on_line, task);
+	status = finish(task, status);
 	json_decref(task->items);
 	cli_relay_fini(&relay);
 	return status;

@@ -64,8 +64,8 @@ static void put_recipients(const json_t *item, unsigned columns)
 	struct span address = cli_json_get(main_recipient(item), "address");
 	char more[32] = "";
 	if (count > 1)
-		snprintf(more, sizeof(more), " and %zu more", count - 1);
-	cli_screen_put(stdout, address, columns > strlen(more) ? columns - (unsigned)strlen(more) : 0);
+		columns -= (unsigned)snprintf(more, sizeof(more), " and %zu more", count - 1);
+	cli_screen_put(stdout, address, columns);
 	fputs(more, stdout);
 }
 
@@ -83,7 +83,7 @@ static void print_row(const struct queue_printer *p, const json_t *item)
 	       until(next_of(item), p->now_ms, next));
 	cli_screen_put(stdout, sender_of(item), p->width > front + 10 ? p->width - front : 10);
 	fputs("\n    to ", stdout);
-	put_recipients(item, p->width - 7);
+	put_recipients(item, p->width - 7);	/* of at least 40: enough for both parts */
 	fputc('\n', stdout);
 	struct span reason = cli_json_get(main_recipient(item), "reply");
 	if (reason.len > 0)
@@ -126,14 +126,13 @@ static void print_fields(const json_t *item)
 
 /* ---- show ---- */
 
-static void print_text(const char *label, struct span text, unsigned indent, unsigned width)
+static void print_text(const char *label, struct span text, unsigned indent)
 {
 	if (text.len == 0)
 		return;
 	printf("%*s%-10s ", (int)indent, "", label);
 	cli_screen_put(stdout, text, 0);
 	fputc('\n', stdout);
-	(void)width;
 }
 
 static void print_time(const struct queue_printer *p, const char *label, const json_t *object,
@@ -156,9 +155,9 @@ static void print_recipient(const struct queue_printer *p, const json_t *recipie
 	fputs("\n  state      ", stdout);
 	cli_screen_put(stdout, cli_json_get(recipient, "state"), 0);
 	printf(", %llu attempt%s\n", (unsigned long long)attempts, attempts == 1 ? "" : "s");
-	print_text("hop", cli_json_get(recipient, "hop"), 2, p->width);
-	print_text("reply", cli_json_get(recipient, "reply"), 2, p->width);
-	print_text("remote id", cli_json_get(recipient, "remote_id"), 2, p->width);
+	print_text("hop", cli_json_get(recipient, "hop"), 2);
+	print_text("reply", cli_json_get(recipient, "reply"), 2);
+	print_text("remote id", cli_json_get(recipient, "remote_id"), 2);
 	print_time(p, "last try", recipient, "last_attempt", 2);
 	print_time(p, "next try", recipient, "next", 2);
 	print_time(p, "expires", recipient, "expires", 2);
@@ -170,16 +169,16 @@ static void print_whole(struct queue_printer *p, const json_t *item)
 	size_t i;
 	if (p->count > 0)
 		fputs("\n\n", stdout);
-	print_text("message", cli_json_get(item, "id"), 0, p->width);
-	print_text("state", cli_json_get(item, "state"), 0, p->width);
-	print_text("from", sender_of(item), 0, p->width);
+	print_text("message", cli_json_get(item, "id"), 0);
+	print_text("state", cli_json_get(item, "state"), 0);
+	print_text("from", sender_of(item), 0);
 	printf("%-10s %llu bytes\n", "size", (unsigned long long)cli_json_number(item, "size"));
 	print_time(p, "received", item, "received", 0);
 	print_time(p, "ended", item, "ended", 0);
-	print_text("client", cli_json_get(item, "client"), 0, p->width);
-	print_text("helo", cli_json_get(item, "helo"), 0, p->width);
-	print_text("login", cli_json_get(item, "login"), 0, p->width);
-	print_text("listener", cli_json_get(item, "listener"), 0, p->width);
+	print_text("client", cli_json_get(item, "client"), 0);
+	print_text("helo", cli_json_get(item, "helo"), 0);
+	print_text("login", cli_json_get(item, "login"), 0);
+	print_text("listener", cli_json_get(item, "listener"), 0);
 	json_array_foreach(json_object_get(item, "recipients"), i, recipient)
 		print_recipient(p, recipient);
 }

@@ -3,9 +3,9 @@
 #define FRANK_CLI_QUEUE_PRINT_H
 
 /*
- * What `frank queue` prints. Messages are printed as they come, one at a time, however many there are:
- * as a table on a terminal, as lines of fields separated by tabs into a pipe, at length for `show`, or as
- * one JSON object.
+ * What `frank queue` prints. Messages are printed as they come, one at a time, however many there
+ * are: as a table on a terminal, as lines of fields separated by tabs into a pipe, at length for
+ * `show`, or as one JSON object.
  */
 
 #include <jansson.h>

@@ -250,7 +250,7 @@ int cli_relay_ask(const struct cli_relay *relay, json_t *request, int64_t quiet_
 		return CLI_RELAY_NOBODY;
 	}
 	buf_init(&answer.input, LINE_MAX_BYTES);
-	/* A relay that has too many clients closes at once: then there is nothing to read either. */
+	/* A relay that has too many clients closes at once: then nothing can be read either. */
 	send_request(answer.fd, request);
 	json_decref(request);
 	while (read_more(&answer) && take_lines(&answer))

@@ -107,7 +107,8 @@ const char *cli_screen_size(uint64_t bytes, char out[CLI_SCREEN_SIZE_MAX])
 	if (unit < 0)
 		snprintf(out, CLI_SCREEN_SIZE_MAX, "%u", (unsigned)bytes);
 	else
-		snprintf(out, CLI_SCREEN_SIZE_MAX, "%.*f%c", value < 10 ? 1 : 0, value, units[unit]);
+		snprintf(out, CLI_SCREEN_SIZE_MAX, "%.*f%c", value < 10 ? 1 : 0, value,
+			 units[unit]);
 	return out;
 }
 
@@ -116,8 +117,9 @@ const char *cli_screen_size(uint64_t bytes, char out[CLI_SCREEN_SIZE_MAX])
 struct span cli_json_get(const json_t *object, const char *key)
 {
 	const json_t *value = json_object_get(object, key);
-	return json_is_string(value) ? span_of(json_string_value(value), json_string_length(value)) :
-				       span_of("", 0);
+	if (!json_is_string(value))
+		return span_of("", 0);
+	return span_of(json_string_value(value), json_string_length(value));
 }
 
 uint64_t cli_json_number(const json_t *object, const char *key)

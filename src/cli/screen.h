@@ -3,8 +3,9 @@
 #define FRANK_CLI_SCREEN_H
 
 /*
- * Text for people: how wide the terminal is, values cut to fit it, times and sizes in short forms, and
- * the other way round the durations that people type. What comes from peers is escaped on the way.
+ * Text for people: how wide the terminal is, values cut to fit it, times and sizes in short
+ * forms, and the other way round the durations that people type. What comes from peers is escaped
+ * on the way.
  */
 
 #include "base/buf.h"
@@ -12,11 +13,12 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* Columns of the terminal that standard output is (at least 40); 0: it is none, and nothing is to be cut. */
+/* Columns of the terminal that standard output is (at least 40); 0: it is none, and nothing is to
+   be cut. */
 unsigned cli_screen_width(void);
 
-/* Escapes and prints at most columns of the text, the last one an ellipsis when it was cut. 0: all. Returns
-   the columns used. */
+/* Escapes and prints at most columns of the text, the last one an ellipsis when it was cut. 0:
+   all. Returns the columns used. */
 unsigned cli_screen_put(FILE *stream, struct span text, unsigned columns);
 /* The same, filled up with blanks. */
 void cli_screen_put_cell(FILE *stream, struct span text, unsigned columns);
@@ -38,8 +40,8 @@ int64_t cli_json_time(const json_t *object, const char *key);
 
 /* "2026-11-21T03:24:31Z". False for anything else. */
 bool cli_time_parse(struct span text, int64_t *wall_ms_out);
-/* "90s", "5m", "1h30m", "7d": numbers with s, m, h or d. False for anything else, for nothing, and for more
-   than a hundred years. */
+/* "90s", "5m", "1h30m", "7d": numbers with s, m, h or d. False for anything else, for nothing,
+   and for more than a hundred years. */
 bool cli_duration_parse(struct span text, int64_t *seconds_out);
 
 #endif

@@ -44,6 +44,18 @@ static const char *size(const json_t *object, const char *key, char out[CLI_SCRE
 	return cli_screen_size(get(object, key), out);
 }
 
+/* "1 message", "2 messages" */
+static void put_count(number count, const char *what)
+{
+	size_t len = strlen(what);
+	if (count == 1)
+		printf("1 %s", what);
+	else if (what[len - 1] == 'y')
+		printf("%llu %.*sies", count, (int)len - 1, what);
+	else
+		printf("%llu %ss", count, what);
+}
+
 /* ---- the parts ---- */
 
 static void print_process(const json_t *status)
@@ -83,8 +95,8 @@ static void print_sessions(const json_t *sessions)
 {
 	const json_t *listener;
 	size_t i;
-	printf("sessions     %llu now, %llu since the start, %llu turned away\n", get(sessions, "now"),
-	       get(sessions, "since_start"), get(sessions, "refused"));
+	printf("sessions     %llu now, %llu since the start, %llu turned away\n",
+	       get(sessions, "now"), get(sessions, "since_start"), get(sessions, "refused"));
 	json_array_foreach(json_object_get(sessions, "listeners"), i, listener) {
 		fputs("             ", stdout);
 		put(listener, "listener");
@@ -97,9 +109,11 @@ static void print_sessions(const json_t *sessions)
 static void print_queue(const json_t *queue)
 {
 	char text[MOMENT_TEXT_MAX], bytes[CLI_SCREEN_SIZE_MAX];
-	printf("queue        %llu messages (%s), %llu deliveries: %llu under way, %llu held\n",
-	       get(queue, "messages"), size(queue, "size", bytes), get(queue, "deliveries"),
-	       get(queue, "active"), get(queue, "held"));
+	fputs("queue        ", stdout);
+	put_count(get(queue, "messages"), "message");
+	printf(" (%s), ", size(queue, "size", bytes));
+	put_count(get(queue, "deliveries"), "delivery");
+	printf(": %llu under way, %llu held\n", get(queue, "active"), get(queue, "held"));
 	if (get(queue, "broken") > 0)
 		printf("             %llu damaged and set aside\n", get(queue, "broken"));
 	if (json_object_get(queue, "oldest") != NULL)
@@ -126,8 +140,8 @@ static void print_hops(const struct task *task, const json_t *hops)
 	json_array_foreach(hops, i, hop) {
 		fputs("  to ", stdout);
 		put(hop, "hop");
-		printf("\n             %llu waiting, %llu held, %llu under way", get(hop, "waiting"),
-		       get(hop, "held"), get(hop, "active"));
+		printf("\n             %llu waiting, %llu held, %llu under way",
+		       get(hop, "waiting"), get(hop, "held"), get(hop, "active"));
 		if (json_object_get(hop, "oldest") != NULL)
 			printf(", oldest %s", age(hop, "oldest_age", text));
 		fputc('\n', stdout);
@@ -140,9 +154,11 @@ static void print_resources(const json_t *status)
 	const json_t *memory = json_object_get(status, "memory");
 	const json_t *disk = json_object_get(status, "disk");
 	char a[CLI_SCREEN_SIZE_MAX], b[CLI_SCREEN_SIZE_MAX], c[CLI_SCREEN_SIZE_MAX];
-	printf("in memory    %llu of %llu deliveries, bodies %s of %s, %llu results not committed\n",
+	printf("in memory    %llu of %llu deliveries, bodies %s of %s, ",
 	       get(memory, "deliveries"), get(memory, "deliveries_max"), size(memory, "bodies", a),
-	       size(memory, "bodies_max", b), get(memory, "uncommitted"));
+	       size(memory, "bodies_max", b));
+	put_count(get(memory, "uncommitted"), "result");
+	puts(" not committed");
 	fputs("disk         ", stdout);
 	put(disk, "path");
 	printf(": %s free of %s, mail is refused below %s\n", size(disk, "free", a),

@@ -120,8 +120,9 @@ static void print_line(struct task *task, const json_t *line)
 	print_front(known, line);
 	if (task->colour)
 		fputs(colour_of(mark), stdout);
-	printf("%-3.*s ", SPAN_ARG(mark));
-	fputs(json_string_value(json_object_get(line, "text")), stdout);	/* escaped already */
+	printf(span_ends_with_nocase(mark, SPAN(">")) ? "%3.*s " : "%-3.*s ", SPAN_ARG(mark));
+	/* It is escaped already. */
+	fwrite(cli_json_get(line, "text").data, 1, cli_json_get(line, "text").len, stdout);
 	fputs(task->colour ? "\033[0m\n" : "\n", stdout);
 }
 
@@ -194,8 +195,8 @@ const struct cli_command cli_trace_command = {
 	.name = "trace",
 	.synopsis = "--follow [OPTION …]",
 	.summary = "the dialogues of the running relay, as they happen",
-	.about = "Both directions, above TLS, without secrets. All that is given must fit; lines from\n"
-		 "before a login or a message was known are shown as soon as it is.\n"
+	.about = "Both directions, above TLS, without secrets. All that is given must fit; lines\n"
+		 "from before a login or a message was known are shown as soon as it is.\n"
 		 "in-N is a client's session, out-N a connection to a next hop.\n",
 	.options = options,
 	.option_count = ARRAY_LEN(options),

@@ -23,9 +23,10 @@
  *	{"note":"…"}	for people
  *	{"error":"…"}	the request is no good, or could not be carried out
  *
- * At most ADMIN_CLIENTS_MAX clients at a time; one that asks nothing for 10 s, or takes nothing of an
- * answer for 15 minutes, is closed. What a client does not read is bounded: lists wait for it, lines of a
- * trace are dropped and counted. So nobody stalls control, in whose thread all of this lives.
+ * At most ADMIN_CLIENTS_MAX clients at a time; one that asks nothing for 10 s, or takes nothing
+ * of an answer for 15 minutes, is closed. What a client does not read is bounded: lists wait for
+ * it, lines of a trace are dropped and counted. So nobody stalls control, in whose thread all of
+ * this lives.
  */
 
 #include "trace/line.h"

@@ -46,8 +46,8 @@ struct admin_client {
 	uint64_t dropped;		/* lines of the trace */
 };
 
-/* What a command asks the keeper; the first member of what its poster fills. When it is back, answered is
-   called, with client NULL if that one has left; it frees the question. */
+/* What a command asks the keeper; the first member of what its poster fills. When it is back,
+   answered is called, with client NULL if that one has left; it frees the question. */
 struct admin_question {
 	struct keeper_query query;	/* first */
 	struct admin_client *client;

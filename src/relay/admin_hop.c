@@ -7,8 +7,8 @@
 #include <string.h>
 
 /*
- * `frank hop`: what was learned of next hops, and how they are used now. Those that the configuration names
- * are shown even when nothing was sent there yet.
+ * `frank hop`: what was learned of next hops, and how they are used now. Those that the
+ * configuration names are shown even when nothing was sent there yet.
  */
 
 #define FOUND_NAMED_MAX 5	/* keys, when a part of a key fits several */
@@ -135,7 +135,8 @@ static bool stands_before(const struct setup *setup, size_t index)
 	return false;
 }
 
-/* Calls found for each key that contains the part; an equal one is the only one. Returns how many. */
+/* Calls found for each key that contains the part; an equal one is the only one. Returns how
+   many. */
 static size_t find_keys(struct schedule *s, struct span part,
 			void (*found)(struct admin_client *client, const char *key),
 			struct admin_client *client)

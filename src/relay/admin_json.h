@@ -3,8 +3,9 @@
 #define FRANK_RELAY_ADMIN_JSON_H
 
 /*
- * JSON as Frank writes it: times are RFC 3339 in UTC, durations seconds, sizes bytes, and what is absent has
- * no key. Peer bytes that are no UTF-8 are escaped (base/escape.h), all others stand as they are.
+ * JSON as Frank writes it: times are RFC 3339 in UTC, durations seconds, sizes bytes, and what is
+ * absent has no key. Peer bytes that are no UTF-8 are escaped (base/escape.h), all others stand
+ * as they are.
  */
 
 #include "base/buf.h"

@@ -5,10 +5,11 @@
 #include "relay/queue_work.h"
 
 /*
- * `frank queue` with a running relay: the work goes to the keeper step by step, the next one once the
- * client has taken what came of the last. A change first has the schedule give back what it keeps in memory
- * of the hops concerned, and keeps it from taking more until the change is done; what is in a lane's
- * job, or has a result that is not committed yet, is looked at again for a short while.
+ * `frank queue` with a running relay: the work goes to the keeper step by step, the next one once
+ * the client has taken what came of the last. A change first has the schedule give back what it
+ * keeps in memory of the hops concerned, and keeps it from taking more until the change is done;
+ * what is in a lane's job, or has a result that is not committed yet, is looked at again for a
+ * short while.
  */
 
 #define PASSES_MAX 5

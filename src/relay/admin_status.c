@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 /*
- * `frank status`: how the relay is, from control's own memory and what the store last said. It asks for a
- * fresh look at the store and waits a short while for it: a spool that does not answer is news too.
+ * `frank status`: how the relay is, from control's own memory and what the store last said. It
+ * asks for a fresh look at the store and waits a short while for it: a spool that does not answer
+ * is news too.
  */
 
 #define SPOOL_ANSWER_MS 3000

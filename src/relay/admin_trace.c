@@ -7,8 +7,8 @@
 #include <stdio.h>
 
 /*
- * `frank trace --follow`: the lines that a client wants, as they come. While the client reads too slowly, lines
- * are dropped and counted; once it has room again it is told how many are missing.
+ * `frank trace --follow`: the lines that a client wants, as they come. While the client reads too
+ * slowly, lines are dropped and counted; once it has room again it is told how many are missing.
  */
 
 #define UNREAD_MAX (512u * 1024)	/* then lines are dropped */
@@ -24,7 +24,8 @@ static void tell_dropped(struct admin_client *client)
 
 	if (client->dropped == 0)
 		return;
-	snprintf(text, sizeof(text), "%ju lines were left out: they came faster than they were read",
+	snprintf(text, sizeof(text),
+		 "%ju lines were left out: they came faster than they were read",
 		 (uintmax_t)client->dropped);
 	client->dropped = 0;
 	admin_say(client, json_pack("{s:s}", "note", text));

@@ -3,10 +3,10 @@
 #define FRANK_RELAY_FOLLOW_H
 
 /*
- * What one watcher of dialogues wants to see (`frank trace --follow`). Whether a dialogue is wanted may
- * show late: a login comes after EHLO and STARTTLS, a message after MAIL. Until then its lines are
- * kept, and shown when it turns out to be. Kept are at most FOLLOW_LINES_MAX lines of each of
- * FOLLOW_DIALOGUES_MAX dialogues, and FOLLOW_BYTES_MAX in all; the oldest go first.
+ * What one watcher of dialogues wants to see (`frank trace --follow`). Whether a dialogue is
+ * wanted may show late: a login comes after EHLO and STARTTLS, a message after MAIL. Until then
+ * its lines are kept, and shown when it turns out to be. Kept are at most FOLLOW_LINES_MAX lines
+ * of each of FOLLOW_DIALOGUES_MAX dialogues, and FOLLOW_BYTES_MAX in all; the oldest go first.
  *
  * With a message asked for, the lines of other messages in the same dialogue are left out.
  */

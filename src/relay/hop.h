@@ -40,7 +40,7 @@ struct hop {
 	struct pacing_width width;
 	struct pacing_rate rate;
 	bool dirty;			/* to be looked at before the turn ends */
-	unsigned frozen;		/* operators who change its mail: none is taken into memory */
+	unsigned frozen;		/* operators who change its mail: none comes into memory */
 
 	bool proved;			/* a session was ready since the last trouble: more may be opened */
 	unsigned failures;		/* connections, in a row */

@@ -5,12 +5,12 @@
 /*
  * A message of the queue as JSON: what `frank queue` shows, with and without a relay that runs.
  *
- *	{"id","state","sender","recipients":[{"address","state","attempts","next","reply","remote_id",
- *	"hop"}],"size","received","login","client"}
+ *	{"id","state","sender","recipients":[{"address","state","attempts","next","reply",
+ *	"remote_id","hop"}],"size","received","login","client"}
  *
- * States are active, deferred, held, broken, done, bounced and dropped. reply is what the hop said last; a
- * recipient who waits for a hop that is paused, and of whom nothing was said yet, has the reason of the
- * pause. next is not before the end of the pause.
+ * States are active, deferred, held, broken, done, bounced and dropped. reply is what the hop
+ * said last; a recipient who waits for a hop that is paused, and of whom nothing was said yet,
+ * has the reason of the pause. next is not before the end of the pause.
  */
 
 #include "spool/store.h"

@@ -142,8 +142,8 @@ static bool selects_nothing(const struct queue_work *work, const json_t *request
 	       !json_is_true(json_object_get(request, "all"));
 }
 
-/* With ids the state does not matter, unless it is asked for: one that is not there must be told from
-   one that has ended. Changes touch what is queued only. */
+/* With ids the state does not matter, unless it is asked for: one that is not there must be told
+   from one that has ended. Changes touch what is queued only. */
 static void default_states(struct queue_work *work)
 {
 	struct spool_filter *filter = &work->filter;

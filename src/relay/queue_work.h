@@ -4,12 +4,12 @@
 
 /*
  * A command about the queue, carried out on the store in small steps: by the keeper when a relay
- * runs, by the command line itself when none does. A step takes a few milliseconds and little memory,
- * however long the queue is. What comes of it are the lines of relay/admin.h.
+ * runs, by the command line itself when none does. A step takes a few milliseconds and little
+ * memory, however long the queue is. What comes of it are the lines of relay/admin.h.
  *
- * The request: "ids" (texts), or patterns "hop", "from", "to" (`*` stands for any run of bytes, from "" is the
- * null path), "older" (seconds), "states" (texts); "dry_run", "all" (booleans). A change needs one of ids,
- * patterns, older, states, or all.
+ * The request: "ids" (texts), or patterns "hop", "from", "to" (`*` stands for any run of bytes,
+ * from "" is the null path), "older" (seconds), "states" (texts); "dry_run", "all" (booleans). A
+ * change needs one of ids, patterns, older, states, or all.
  */
 
 #include "relay/queue_item.h"
@@ -33,7 +33,7 @@ struct queue_work {
 	bool *known;			/* by place in filter.ids */
 	struct queue_pauses pauses;	/* set by the owner before a step */
 
-	bool looked;			/* changes: it is known which ids there are, and their hops */
+	bool looked;			/* changes: it is known which ids there are, and hops */
 	struct list hops;		/* of struct queue_hop: where the ids' deliveries go */
 	struct spool_cursor cursor;
 	size_t page;			/* messages a step */

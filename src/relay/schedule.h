@@ -86,8 +86,8 @@ void schedule_survey(struct schedule *s);
 bool schedule_forget_hop(struct schedule *s, struct span key);
 /* Its pause ends: the operator wants to see it tried now. */
 void schedule_resume_hop(struct schedule *s, struct hop *hop);
-/* While the operator changes the queue, nothing of the hop is in memory but what lanes have; calls may be
-   nested. Once the turn's mail is posted the rest is on disk. */
+/* While the operator changes the queue, nothing of the hop is in memory but what lanes have; calls
+   may be nested. Once the turn's mail is posted the rest is on disk. */
 void schedule_freeze_hop(struct schedule *s, struct hop *hop);
 void schedule_thaw_hop(struct schedule *s, struct hop *hop);
 
