@@ -284,11 +284,13 @@ void admin_destroy(struct admin **admin)
 	mem_free(gone);
 }
 
-void admin_trace(struct admin *admin, const struct trace_line *line)
+void admin_trace(struct admin *admin, const struct trace_line *line, uint64_t dropped)
 {
 	LIST_FOR_EACH_SAFE(position, &admin->clients) {
 		struct admin_client *client = LIST_ENTRY(position, struct admin_client, link);
-		if (client->follow)
-			admin_follow_line(client, line);
+		if (!client->follow)
+			continue;
+		client->dropped += dropped;
+		admin_follow_line(client, line);
 	}
 }

@@ -42,7 +42,7 @@ struct admin *admin_create(struct control *control, int fd);
 /* The keeper has ended. NULL is accepted. */
 void admin_destroy(struct admin **admin);
 
-/* A line of a dialogue, for those who follow. */
-void admin_trace(struct admin *admin, const struct trace_line *line);
+/* A line of a dialogue, for those who follow; so many before it did not come this far. */
+void admin_trace(struct admin *admin, const struct trace_line *line, uint64_t dropped);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
@@ -255,6 +256,14 @@ static void watch_signal(struct control *c, uv_signal_t *handle, int number)
 
 /* ---- mail from lanes ---- */
 
+static void take_trace(struct control *c, struct relay_mail_trace *trace)
+{
+	atomic_fetch_sub_explicit(trace->unread, 1, memory_order_relaxed);
+	if (c->admin)
+		admin_trace(c->admin, &trace->line, trace->dropped);
+	trace_line_fini(&trace->line);
+}
+
 static void on_lane(struct mailbox_item *item, void *owner)
 {
 	struct control *c = owner;
@@ -265,9 +274,7 @@ static void on_lane(struct mailbox_item *item, void *owner)
 		schedule_progress(&c->schedule, (struct job_progress *)mail);
 		return;
 	case RELAY_MAIL_TRACE:
-		if (c->admin)
-			admin_trace(c->admin, &((struct relay_mail_trace *)mail)->line);
-		trace_line_fini(&((struct relay_mail_trace *)mail)->line);
+		take_trace(c, (struct relay_mail_trace *)mail);
 		break;
 	case RELAY_MAIL_LANE_STOPPED:
 		if (--c->lanes_running == 0)

@@ -79,6 +79,8 @@ struct lane {
 
 	size_t draft_bytes;		/* memory of drafts, against the lane's share */
 	unsigned watchers;		/* above 0: dialogues are reported to control */
+	_Atomic unsigned watch_unread;	/* lines on their way to control */
+	uint64_t watch_dropped;		/* lines, since one got through */
 	bool stopping;			/* no new sessions; ends when the last one has */
 	bool joined;			/* the thread has ended, and so have the workers */
 };

@@ -4,8 +4,21 @@
 #include "base/base64.h"
 #include "sasl/describe.h"
 
+#include <stdatomic.h>
+
+/* Control has other things to do than to follow a lane at full speed. */
 static void tell(struct lane *lane, struct relay_mail_trace *mail)
 {
+	if (atomic_load_explicit(&lane->watch_unread, memory_order_relaxed) >= WATCH_UNREAD_MAX) {
+		lane->watch_dropped++;
+		trace_line_fini(&mail->line);
+		mem_free(mail);
+		return;
+	}
+	atomic_fetch_add_explicit(&lane->watch_unread, 1, memory_order_relaxed);
+	mail->unread = &lane->watch_unread;
+	mail->dropped = lane->watch_dropped;
+	lane->watch_dropped = 0;
 	mail->mail.kind = RELAY_MAIL_TRACE;
 	lane_tell_control(lane, &mail->mail);
 }

@@ -12,9 +12,13 @@
 #include "relay/session.h"
 #include "trace/line.h"
 
+#define WATCH_UNREAD_MAX 10000
+
 struct relay_mail_trace {
 	struct relay_mail mail;
 	struct trace_line line;
+	uint64_t dropped;		/* lines that should stand before this one */
+	_Atomic unsigned *unread;	/* of the lane; control takes one off */
 };
 
 /* The observer of a session's machine; context is the session. */
