@@ -31,12 +31,6 @@ static bool is_postmaster(struct span local)
 	return span_equal_nocase(local, SPAN("postmaster"));
 }
 
-static bool user_exists(const struct setup *setup, struct span local, struct span mailbox)
-{
-	return setup->users && (account_users_find(setup->users, mailbox) ||
-				account_users_find(setup->users, local));
-}
-
 static bool recipient_exists(const struct setup *setup, const struct config_domain *domain,
 			     struct span local, struct span mailbox)
 {
@@ -48,7 +42,7 @@ static bool recipient_exists(const struct setup *setup, const struct config_doma
 	case CONFIG_RECIPIENTS_ANY:
 		return true;
 	case CONFIG_RECIPIENTS_USERS:
-		return user_exists(setup, local, mailbox);
+		return setup->mailboxes && recipients_contain(setup->mailboxes, local, mailbox);
 	case CONFIG_RECIPIENTS_FILE:
 		return recipients_contain(setup->domains[index].recipients, local, mailbox);
 	}

@@ -76,6 +76,19 @@ struct recipients *recipients_read(const char *path, struct fault *fault_out)
 	return recipients;
 }
 
+struct recipients *recipients_of_users(const struct account_users *users)
+{
+	struct recipients *recipients = MEM_NEW(struct recipients);
+	char space[NAME_MAX_BYTES];
+	struct span folded;
+
+	recipients->names = map_create();
+	for (size_t i = 0; i < account_users_count(users); i++)
+		if (fold(account_users_at(users, i)->name, space, &folded))
+			map_set(recipients->names, folded, recipients);
+	return recipients;
+}
+
 void recipients_destroy(struct recipients **recipients)
 {
 	if (!*recipients)

@@ -27,6 +27,8 @@ static bool load_users(struct setup *setup, struct buf *problems)
 		}
 	}
 	mem_free(notes);
+	if (setup->users)
+		setup->mailboxes = recipients_of_users(setup->users);
 	return !path || setup->users;
 }
 
@@ -255,6 +257,7 @@ static void destroy(struct setup *setup)
 	size_t domains = setup->config->domain_count;
 
 	account_users_unref(&setup->users);
+	recipients_destroy(&setup->mailboxes);
 	tls_server_context_unref(&setup->tls);
 	for (size_t i = 0; i < setup->hop_count; i++) {
 		mem_free(setup->hops[i].key);

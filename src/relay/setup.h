@@ -50,6 +50,7 @@ struct setup_domain {
 struct setup {
 	const struct config *config;
 	struct account_users *users;		/* NULL: none configured */
+	struct recipients *mailboxes;		/* theirs; NULL without users */
 	struct tls_server_context *tls;		/* NULL: none configured */
 	struct setup_hop *hops;			/* one a route, in order; then one a domain; then NOWHERE */
 	size_t hop_count;
