@@ -40,12 +40,12 @@ extern const struct cli_command cli_hop_command;
 extern const struct cli_command cli_queue_command;
 extern const struct cli_command cli_route_command;
 extern const struct cli_command cli_send_command;
+extern const struct cli_command cli_serve_command;
 extern const struct cli_command cli_sink_command;
 extern const struct cli_command cli_status_command;
 extern const struct cli_command cli_trace_command;
 extern const struct cli_command cli_user_command;
 
-int cli_serve(int argc, char **argv);
 int cli_user(int argc, char **argv);
 
 /* The whole program: finds the row and runs it, or answers --help and --version. */

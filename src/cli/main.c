@@ -8,26 +8,8 @@
 
 #include <signal.h>
 
-struct serve_options {
-	const char *config;
-};
-
-static const struct cli_option serve_options[] = {
-	CLI_OPTION_CONFIG(struct serve_options, config),
-};
-
-static const struct cli_command serve_command = {
-	.name = "serve",
-	.synopsis = "[-c FILE]",
-	.summary = "the relay, in the foreground",
-	.about = "SIGTERM ends it gracefully, SIGHUP reloads the configuration and certificates.\n",
-	.options = serve_options,
-	.option_count = ARRAY_LEN(serve_options),
-	.run = cli_serve,
-};
-
 static const struct cli_command *const commands[] = {
-	&serve_command,
+	&cli_serve_command,
 	&cli_send_command,
 	&cli_sink_command,
 	&cli_status_command,

@@ -7,7 +7,6 @@
 #include "relay/events.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -176,26 +175,38 @@ static int serve(const struct config *config)
 	return status;
 }
 
-int cli_serve(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ NULL, 0, NULL, 0 },
-	};
-	const struct config *config;
-	const char *path = NULL;
-	int option;
+struct task {
+	const char *config;
+};
 
-	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
-		if (option != 'c')
-			return cli_usage("serve", "unknown option");
-		path = optarg;
-	}
-	if (optind < argc)
-		return cli_usage("serve", "unexpected argument: %s", argv[optind]);
-	config = cli_load_config(path);
+static const struct cli_option options[] = {
+	CLI_OPTION_CONFIG(struct task, config),
+};
+
+static int run_serve(int argc, char **argv)
+{
+	struct task task = { 0 };
+	int status = CLI_EXIT_DONE;
+	int operands = cli_read_options(&cli_serve_command, argc, argv, &task, &status);
+	const struct config *config;
+
+	if (operands < 0)
+		return status;
+	if (operands > 0)
+		return cli_usage("serve", "unexpected argument: %s", argv[1]);
+	config = cli_load_config(task.config);
 	if (!config)
 		return CLI_EXIT_USAGE;
 	raise_descriptor_limit();
 	return serve(config);
 }
+
+const struct cli_command cli_serve_command = {
+	.name = "serve",
+	.synopsis = "[-c FILE]",
+	.summary = "the relay, in the foreground",
+	.about = "SIGTERM ends it gracefully, SIGHUP reloads the configuration and certificates.\n",
+	.options = options,
+	.option_count = ARRAY_LEN(options),
+	.run = run_serve,
+};

@@ -346,7 +346,8 @@ static enum upstream_trouble trouble_of(const struct smtp_client_event *event)
 /* An account keeps the door shut without TLS: say what the operator can do about it. */
 static const char *tls_remedy(const struct upstream *u, const struct smtp_client_event *event)
 {
-	if (event->failure != SMTP_CLIENT_FAILURE_TLS_NOT_OFFERED || !has_account(u) ||
+	if (!u->settings.hop || event->failure != SMTP_CLIENT_FAILURE_TLS_NOT_OFFERED ||
+	    !has_account(u) ||
 	    via_of(u)->scheme != CONFIG_SCHEME_SMTP)
 		return "";
 	return "; the route has an account, and signing in without TLS needs "
