@@ -35,7 +35,8 @@ static void test_no_two_events_share_a_name(void **state)
 {
 	for (unsigned i = 0; i < EVENT_COUNT; i++)
 		for (unsigned j = 0; j < i; j++)
-			assert_string_not_equal(event_name((enum event)i), event_name((enum event)j));
+			assert_string_not_equal(
+			    event_name((enum event)i), event_name((enum event)j));
 }
 
 static void test_a_line_begins_with_level_and_name_of_its_event(void **state)

@@ -78,8 +78,8 @@ const struct setup *fixture_setup(const char *text)
 	return setup;
 }
 
-struct spool_delivery *fixture_delivery(const char *reverse_path, const char *hop,
-	const char *const *recipients, unsigned flags)
+struct spool_delivery *fixture_delivery(
+    const char *reverse_path, const char *hop, const char *const *recipients, unsigned flags)
 {
 	struct spool_envelope envelope = {
 		.reverse_path = span_from_string(reverse_path),
@@ -89,8 +89,7 @@ struct spool_delivery *fixture_delivery(const char *reverse_path, const char *ho
 		.received_ms = FIXTURE_RECEIVED,
 	};
 	struct spool_message *message = spool_message_create(4711, &envelope);
-	struct spool_delivery *delivery =
-		spool_delivery_create(message, span_from_string(hop));
+	struct spool_delivery *delivery = spool_delivery_create(message, span_from_string(hop));
 
 	for (; *recipients; recipients++)
 		assert_true(spool_delivery_add(delivery, span_from_string(*recipients)));

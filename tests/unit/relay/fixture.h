@@ -14,7 +14,7 @@
 #include "relay/setup.h"
 #include "spool/message.h"
 
-#define FIXTURE_RECEIVED 1800000000000LL	/* 2027 */
+#define FIXTURE_RECEIVED 1800000000000LL /* 2027 */
 #define FIXTURE_HOUR 3600000LL
 
 struct directory {
@@ -31,9 +31,9 @@ const char *directory_path(const struct directory *directory, const char *name);
 const struct config *fixture_config(const char *text);
 const struct setup *fixture_setup(const char *text);
 
-/* A delivery of a message of its own, which nobody else holds. recipients is an array that ends with
-   NULL. */
-struct spool_delivery *fixture_delivery(const char *reverse_path, const char *hop,
-	const char *const *recipients, unsigned flags);
+/* A delivery of a message of its own, which nobody else holds. recipients is an array that ends
+   with NULL. */
+struct spool_delivery *fixture_delivery(
+    const char *reverse_path, const char *hop, const char *const *recipients, unsigned flags);
 
 #endif

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define NOW 1800000000000LL
-#define MIDDLE 20	/* the dice that do not spread */
+#define MIDDLE 20 /* the dice that do not spread */
 #define MINUTE 60000
 
 static const struct setup_hop setup = {
@@ -99,7 +99,9 @@ static void test_a_retry_curve_of_hours_pauses_half_an_hour_at_most(void **state
 static void test_what_is_said_about_us_pauses_at_once_and_doubles(void **state)
 {
 	static const enum upstream_trouble troubles[] = {
-		UPSTREAM_TROUBLE_AUTH, UPSTREAM_TROUBLE_AUTH_TEMPORARY, UPSTREAM_TROUBLE_TLS,
+		UPSTREAM_TROUBLE_AUTH,
+		UPSTREAM_TROUBLE_AUTH_TEMPORARY,
+		UPSTREAM_TROUBLE_TLS,
 		UPSTREAM_TROUBLE_GREETING,
 	};
 	static const int64_t minutes[] = { 1, 2, 4, 8, 16, 30, 30 };

@@ -72,14 +72,16 @@ static void test_line_ends_whatever_the_pieces(void **state)
 			const char *name;
 			char got[100];
 			size_t got_len;
-			assert_true(maildir_open(&file, directory.path, 1, "host", c->ends, &fault));
+			assert_true(
+			    maildir_open(&file, directory.path, 1, "host", c->ends, &fault));
 			assert_true(maildir_write(&file, span_of(c->input, cut), &fault));
-			assert_true(maildir_write(&file, span_of(c->input + cut, len - cut), &fault));
+			assert_true(
+			    maildir_write(&file, span_of(c->input + cut, len - cut), &fault));
 			assert_true(maildir_close(&file, &name, &fault));
 			got_len = read_new(directory.path, name, got, sizeof(got));
 			if (got_len != strlen(c->want) || memcmp(got, c->want, got_len) != 0)
 				fail_msg("%s, cut at %zu: %.*s", c->name, cut, (int)got_len, got);
-			maildir_abandon(&file);		/* fine on a closed one */
+			maildir_abandon(&file); /* fine on a closed one */
 		}
 	}
 	directory_remove(&directory);
@@ -112,7 +114,8 @@ static void test_each_message_gets_a_name_of_its_own(void **state)
 	directory_make(&directory);
 	for (unsigned i = 0; i < 100; i++) {
 		struct maildir_file file;
-		assert_true(maildir_open(&file, directory.path, 7, "host", MAILDIR_LINE_ENDS_KEPT, &fault));
+		assert_true(
+		    maildir_open(&file, directory.path, 7, "host", MAILDIR_LINE_ENDS_KEPT, &fault));
 		assert_true(maildir_close(&file, NULL, &fault));
 	}
 	assert_int_equal(count_files(directory.path, "new"), 100);
@@ -168,7 +171,7 @@ static void test_a_path_that_cannot_be_a_maildir_is_named(void **state)
 	directory_write(&directory, "file", "");
 	snprintf(path, sizeof(path), "%s/file/ann", directory.path);
 	assert_false(maildir_open(&file, path, 7, "host", MAILDIR_LINE_ENDS_UNIX, &fault));
-	assert_int_equal(fault.kind, FAULT_LOCAL);	/* 4yz: it is not the message's fault */
+	assert_int_equal(fault.kind, FAULT_LOCAL); /* 4yz: it is not the message's fault */
 	assert_non_null(strstr(fault.text, path));
 	maildir_abandon(&file);
 	directory_remove(&directory);
@@ -182,7 +185,7 @@ static void test_a_directory_that_cannot_be_written_is_named(void **state)
 	char path[200];
 
 	if (geteuid() == 0)
-		skip();			/* root may write anywhere */
+		skip(); /* root may write anywhere */
 	directory_make(&directory);
 	snprintf(path, sizeof(path), "%s/ann", directory.path);
 	chmod(directory.path, 0500);
@@ -214,7 +217,7 @@ static void test_a_disk_that_takes_no_more_leaves_nothing(void **state)
 }
 
 static const struct expand_case {
-	const char *name, *local, *domain, *want;	/* NULL: refused */
+	const char *name, *local, *domain, *want; /* NULL: refused */
 } expand_cases[] = {
 	{ "both are filled in", "ann", "example.org", "/m/example.org/ann/" },
 	{ "upper case is folded", "Ann.Lee", "Example.ORG", "/m/example.org/ann.lee/" },

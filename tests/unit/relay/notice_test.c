@@ -7,24 +7,27 @@
 
 static const struct setup *setup;
 
-static struct spool_delivery *delivery_with_body(const char *sender, const char *const *recipients,
-	unsigned flags)
+static struct spool_delivery *delivery_with_body(
+    const char *sender, const char *const *recipients, unsigned flags)
 {
-	struct spool_delivery *delivery = fixture_delivery(sender, "smtp://a.example", recipients, flags);
+	struct spool_delivery *delivery =
+	    fixture_delivery(sender, "smtp://a.example", recipients, flags);
 	struct buf bytes;
 
 	buf_init(&bytes, 1000);
-	buf_append(&bytes, SPAN("Subject: About cake\r\nMessage-ID: <1@x.example>\r\n\r\nSECRET BODY\r\n"));
+	buf_append(&bytes,
+	    SPAN("Subject: About cake\r\nMessage-ID: <1@x.example>\r\n\r\nSECRET BODY\r\n"));
 	delivery->owner = spool_body_create(&bytes);
 	return delivery;
 }
 
 /* The notice as text; it is made and destroyed with the delivery. */
-static struct spool_draft *make(struct spool_delivery *delivery, enum message_report_kind kind,
-	const bool *about)
+static struct spool_draft *make(
+    struct spool_delivery *delivery, enum message_report_kind kind, const bool *about)
 {
 	struct spool_body *body = delivery->owner;
-	struct notice *notice = notice_create(setup, kind, delivery, 99, FIXTURE_RECEIVED + 5000, NULL);
+	struct notice *notice =
+	    notice_create(setup, kind, delivery, 99, FIXTURE_RECEIVED + 5000, NULL);
 	struct spool_draft *draft;
 
 	memcpy(notice->about, about, sizeof(notice->about));
@@ -46,13 +49,15 @@ static bool says(const struct spool_draft *draft, const char *text)
 
 static void test_a_report_is_about_those_who_failed_and_goes_to_the_sender(void **state)
 {
-	static const char *const to[] = { "ok@a.example", "bad@a.example", "later@a.example", NULL };
+	static const char *const to[] = { "ok@a.example", "bad@a.example", "later@a.example",
+		NULL };
 	static const bool about[SPOOL_RECIPIENTS_MAX] = { false, true, false };
 	struct spool_delivery *delivery = delivery_with_body("s@x.example", to, 0), *bounce;
 	struct spool_draft *draft;
 
 	delivery->recipients[1].state = SPOOL_RECIPIENT_FAILED;
-	spool_text_set(&delivery->recipients[1].reply, SPAN("550 5.1.1 <bad@a.example>: no such user"));
+	spool_text_set(
+	    &delivery->recipients[1].reply, SPAN("550 5.1.1 <bad@a.example>: no such user"));
 	draft = make(delivery, MESSAGE_REPORT_FAILURE, about);
 	assert_non_null(draft);
 	assert_int_equal(draft->message->id, 99);
@@ -84,7 +89,8 @@ static void test_our_own_reason_is_not_put_into_the_hops_mouth(void **state)
 	struct spool_draft *draft;
 
 	delivery->recipients[0].state = SPOOL_RECIPIENT_FAILED;
-	spool_text_set(&delivery->recipients[0].reply, SPAN("given up after 5d: the wrong password"));
+	spool_text_set(
+	    &delivery->recipients[0].reply, SPAN("given up after 5d: the wrong password"));
 	draft = make(delivery, MESSAGE_REPORT_FAILURE, about);
 	assert_non_null(draft);
 	assert_true(says(draft, "the wrong password"));
@@ -133,18 +139,18 @@ static const struct addressee_case {
 } addressee_cases[] = {
 	{ "the sender", "s@x.example", 0, "x@a.example", true, NOTICE_TO_SENDER, "s@x.example" },
 	{ "also without a postmaster", "s@x.example", 0, "x@a.example", false, NOTICE_TO_SENDER,
-		"s@x.example" },
+	    "s@x.example" },
 	{ "a bounce of somebody else goes to postmaster", "", 0, "x@a.example", true,
-		NOTICE_TO_POSTMASTER, "admin@our.example" },
+	    NOTICE_TO_POSTMASTER, "admin@our.example" },
 	{ "or to nobody", "", 0, "x@a.example", false, NOTICE_TO_NOBODY, NULL },
 	{ "our notice goes to postmaster", "", SPOOL_FLAG_NOTICE, "s@x.example", true,
-		NOTICE_TO_POSTMASTER, "admin@our.example" },
+	    NOTICE_TO_POSTMASTER, "admin@our.example" },
 	{ "even when notices have a reverse-path", "bounces@our.example", SPOOL_FLAG_NOTICE,
-		"s@x.example", true, NOTICE_TO_POSTMASTER, "admin@our.example" },
-	{ "a notice to postmaster that fails ends there", "", SPOOL_FLAG_NOTICE, "Admin@OUR.example", true,
-		NOTICE_TO_NOBODY, NULL },
-	{ "mail to postmaster that fails still has a sender", "s@x.example", 0, "admin@our.example", true,
-		NOTICE_TO_SENDER, "s@x.example" },
+	    "s@x.example", true, NOTICE_TO_POSTMASTER, "admin@our.example" },
+	{ "a notice to postmaster that fails ends there", "", SPOOL_FLAG_NOTICE,
+	    "Admin@OUR.example", true, NOTICE_TO_NOBODY, NULL },
+	{ "mail to postmaster that fails still has a sender", "s@x.example", 0, "admin@our.example",
+	    true, NOTICE_TO_SENDER, "s@x.example" },
 };
 
 static void test_who_is_told(void **state)
@@ -156,8 +162,8 @@ static void test_who_is_told(void **state)
 		const char *const to[] = { c->recipient, NULL };
 		struct spool_delivery *delivery = fixture_delivery(c->sender, "h", to, c->flags);
 		struct span got;
-		enum notice_address address = notice_addressee(
-			c->has_postmaster ? setup->config : without, delivery, &got);
+		enum notice_address address =
+		    notice_addressee(c->has_postmaster ? setup->config : without, delivery, &got);
 		if (address != c->want || (c->to && !span_equal(got, span_from_string(c->to))))
 			fail_msg("%s: %d", c->name, address);
 		spool_delivery_destroy(&delivery);

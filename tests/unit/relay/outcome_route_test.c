@@ -45,7 +45,7 @@ static void test_recipients_that_go_elsewhere_are_moved_out(void **state)
 	assert_true(span_equal(recipient(delivery, 1)->address, SPAN("z@a.example")));
 	assert_int_equal(delivery->expires_ms, FIXTURE_RECEIVED + 2 * FIXTURE_HOUR);
 	assert_int_equal(delivery->warn_ms, FIXTURE_RECEIVED + FIXTURE_HOUR);
-	assert_int_equal(delivery->next_attempt_ms, FIXTURE_RECEIVED);	/* the new way at once */
+	assert_int_equal(delivery->next_attempt_ms, FIXTURE_RECEIVED); /* the new way at once */
 
 	assert_ptr_not_equal(more.next, &more);
 	moved = LIST_ENTRY(more.next, struct spool_delivery, link);
@@ -66,15 +66,16 @@ static void test_recipients_that_go_elsewhere_are_moved_out(void **state)
 static void test_the_right_hop_keeps_its_retry_time(void **state)
 {
 	static const char *const one[] = { "x@a.example", NULL };
-	struct spool_delivery *delivery = fixture_delivery("s@x.example", "smtp://a.example", one, 0);
+	struct spool_delivery *delivery =
+	    fixture_delivery("s@x.example", "smtp://a.example", one, 0);
 	struct list more;
 
 	list_init(&more);
 	delivery->next_attempt_ms = 42;
-	assert_true(outcome_route(setup, delivery, &more));	/* its lifetime has changed */
+	assert_true(outcome_route(setup, delivery, &more)); /* its lifetime has changed */
 	assert_int_equal(delivery->next_attempt_ms, 42);
 	assert_int_equal(delivery->expires_ms, FIXTURE_RECEIVED + 2 * FIXTURE_HOUR);
-	assert_int_equal(delivery->warn_ms, 0);		/* a warning that was sent is not due again */
+	assert_int_equal(delivery->warn_ms, 0); /* a warning that was sent is not due again */
 	assert_false(outcome_route(setup, delivery, &more));
 	assert_true(list_is_empty(&more));
 	spool_delivery_destroy(&delivery);
@@ -82,7 +83,8 @@ static void test_the_right_hop_keeps_its_retry_time(void **state)
 
 static void test_who_is_settled_is_not_asked(void **state)
 {
-	struct spool_delivery *delivery = fixture_delivery("s@x.example", "smtp://b.example", three, 0);
+	struct spool_delivery *delivery =
+	    fixture_delivery("s@x.example", "smtp://b.example", three, 0);
 	struct list more;
 
 	list_init(&more);
@@ -132,11 +134,12 @@ static void test_no_route_is_a_hop_too(void **state)
 static int begin(void **state)
 {
 	setup = fixture_setup(
-		"listen lan { address 127.0.0.1:25; auth off; tls off; }\n"
-		"route *@a.example { via smtp://a.example; lifetime 2h; delay-warning 1h; }\n"
-		"route *@b.example { via smtp://b.example; lifetime 5h; delay-warning none; }\n"
-		"route *@c.example { match sender special@x.example; via smtp://sender.example; }\n"
-		"route *@c.example { match client 192.0.2.0/24; match listener lan; via smtp://client.example; }\n");
+	    "listen lan { address 127.0.0.1:25; auth off; tls off; }\n"
+	    "route *@a.example { via smtp://a.example; lifetime 2h; delay-warning 1h; }\n"
+	    "route *@b.example { via smtp://b.example; lifetime 5h; delay-warning none; }\n"
+	    "route *@c.example { match sender special@x.example; via smtp://sender.example; }\n"
+	    "route *@c.example { match client 192.0.2.0/24; match listener lan; via "
+	    "smtp://client.example; }\n");
 	return 0;
 }
 

@@ -46,7 +46,8 @@ static void test_no_dice_leave_the_spread(void **state)
 	struct config_retry retry = { 60000, 3600000, 2 };
 
 	for (uint64_t dice = 0; dice < 1000; dice++)
-		assert_in_range(pacing_retry_ms(&retry, 1, dice * 0x9e3779b97f4a7c15u), 48000, 72000);
+		assert_in_range(
+		    pacing_retry_ms(&retry, 1, dice * 0x9e3779b97f4a7c15u), 48000, 72000);
 }
 
 static void succeed(struct pacing_width *width, unsigned times)
@@ -82,7 +83,7 @@ static void test_width_is_halved_by_failures_and_stays_above_zero(void **state)
 	pacing_width_failed(&width);
 	assert_int_equal(width.now, 10);
 	succeed(&width, 9);
-	assert_int_equal(width.now, 10);	/* successes before the failure do not count */
+	assert_int_equal(width.now, 10); /* successes before the failure do not count */
 	for (unsigned i = 0; i < 10; i++)
 		pacing_width_failed(&width);
 	assert_int_equal(width.now, 1);
@@ -102,7 +103,7 @@ static void test_a_complaint_lowers_the_ceiling_which_recovers(void **state)
 	assert_int_equal(width.ceiling, 7);
 	succeed(&width, 1);
 	assert_int_equal(width.ceiling, 8);
-	pacing_width_lower_ceiling(&width, 12);	/* more than the ceiling is no news */
+	pacing_width_lower_ceiling(&width, 12); /* more than the ceiling is no news */
 	assert_int_equal(width.ceiling, 8);
 	for (unsigned open = 0; open < 2; open++) {
 		pacing_width_lower_ceiling(&width, open);

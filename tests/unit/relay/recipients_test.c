@@ -30,7 +30,8 @@ static void test_local_parts_count_everywhere_and_addresses_there_only(void **st
 {
 	struct fault fault;
 	struct recipients *r = read_text("# who is here\nann\n  Bob@Example.ORG # the boss\n\n"
-					 "\tcarl\t\r\nlast", &fault);
+					 "\tcarl\t\r\nlast",
+	    &fault);
 
 	assert_non_null(r);
 	assert_true(contains(r, "ann", "example.org"));

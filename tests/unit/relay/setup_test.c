@@ -24,22 +24,23 @@ static void test_hops_have_keys_in_the_order_of_the_file(void **state)
 
 	directory_make(&directory);
 	snprintf(whole, sizeof(whole),
-		"account up { login me@a.example; password-file %s; }\n"
-		"domain example.org { recipients any; deliver discard; }\n"
-		"route *@1.example { via submission://a.example:587; account up; }\n"
-		"route *@2.example { via submission://a.example:587; account up; rate 3/m; }\n"
-		"route *@3.example { via submission://a.example:587; }\n"
-		"route *@4.example { via submission://a.example:587; account up; }\n"
-		"route *@5.example { refuse \"550 5.7.1 No\"; }\n"
-		"route *@6.example { refuse \"550 5.7.1 No\"; }\n"
-		"route *@7.example { via discard; }\n",
-		directory_write(&directory, "secret", "pass word\n"));
+	    "account up { login me@a.example; password-file %s; }\n"
+	    "domain example.org { recipients any; deliver discard; }\n"
+	    "route *@1.example { via submission://a.example:587; account up; }\n"
+	    "route *@2.example { via submission://a.example:587; account up; rate 3/m; }\n"
+	    "route *@3.example { via submission://a.example:587; }\n"
+	    "route *@4.example { via submission://a.example:587; account up; }\n"
+	    "route *@5.example { refuse \"550 5.7.1 No\"; }\n"
+	    "route *@6.example { refuse \"550 5.7.1 No\"; }\n"
+	    "route *@7.example { via discard; }\n",
+	    directory_write(&directory, "secret", "pass word\n"));
 	setup = fixture_setup(whole);
 	directory_remove(&directory);
 	assert_int_equal(setup->hop_count, ARRAY_LEN(want));
 	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
 		assert_string_equal(setup->hops[i].key, want[i]);
-		assert_ptr_equal(setup_hop_by_key(setup, span_from_string(want[i])), &setup->hops[i]);
+		assert_ptr_equal(
+		    setup_hop_by_key(setup, span_from_string(want[i])), &setup->hops[i]);
 	}
 	assert_null(setup_hop_by_key(setup, SPAN("submission://a.example:587 as u")));
 	assert_int_equal(setup->hops[1].rate.count, 3);
@@ -56,8 +57,8 @@ static void test_an_account_is_read_without_its_line_end(void **state)
 
 	directory_make(&directory);
 	snprintf(whole, sizeof(whole),
-		"route * { via submission://a.example; login me@a.example; password-file %s; }\n",
-		directory_write(&directory, "secret", " pass word\r\n"));
+	    "route * { via submission://a.example; login me@a.example; password-file %s; }\n",
+	    directory_write(&directory, "secret", " pass word\r\n"));
 	setup = fixture_setup(whole);
 	directory_remove(&directory);
 	assert_string_equal(setup->hops[0].key, "submission://a.example as me@a.example");
@@ -70,15 +71,21 @@ static void test_an_account_is_read_without_its_line_end(void **state)
 static void test_all_that_cannot_be_read_is_told_in_one_run(void **state)
 {
 	static const char text[] =
-		"users { file /nowhere/users; }\n"
-		"tls { certificate /nowhere/cert; key /nowhere/key; }\n"
-		"listen a { address 127.0.0.1:587; }\n"
-		"domain example.org { recipients file /nowhere/recipients; deliver discard; }\n"
-		"route *@a.example { via submission://a.example; login a; password-file /nowhere/one; }\n"
-		"route *@b.example { via submission://b.example; login b; password-file /nowhere/two; }\n"
-		"route * { via submission://c.example; tls-trust /nowhere/trust; }\n";
+	    "users { file /nowhere/users; }\n"
+	    "tls { certificate /nowhere/cert; key /nowhere/key; }\n"
+	    "listen a { address 127.0.0.1:587; }\n"
+	    "domain example.org { recipients file /nowhere/recipients; deliver discard; }\n"
+	    "route *@a.example { via submission://a.example; login a; password-file /nowhere/one; "
+	    "}\n"
+	    "route *@b.example { via submission://b.example; login b; password-file /nowhere/two; "
+	    "}\n"
+	    "route * { via submission://c.example; tls-trust /nowhere/trust; }\n";
 	static const char *const told[] = {
-		"/nowhere/users", "/nowhere/cert", "/nowhere/recipients", "/nowhere/one", "/nowhere/two",
+		"/nowhere/users",
+		"/nowhere/cert",
+		"/nowhere/recipients",
+		"/nowhere/one",
+		"/nowhere/two",
 		"/nowhere/trust",
 	};
 	const struct config *config = fixture_config(text);
@@ -91,7 +98,7 @@ static void test_all_that_cannot_be_read_is_told_in_one_run(void **state)
 			fail_msg("%s is not told:\n%s", told[i], buf_string(&problems));
 	assert_null(strstr(buf_string(&problems), "warning"));
 	buf_fini(&problems);
-	config_unref(&config);		/* it stayed ours */
+	config_unref(&config); /* it stayed ours */
 }
 
 static void test_an_empty_secret_is_an_error_with_its_place(void **state)
@@ -103,8 +110,8 @@ static void test_an_empty_secret_is_an_error_with_its_place(void **state)
 
 	directory_make(&directory);
 	snprintf(whole, sizeof(whole),
-		"route * { via submission://a.example; login me; password-file %s; }\n",
-		directory_write(&directory, "secret", "\n"));
+	    "route * { via submission://a.example; login me; password-file %s; }\n",
+	    directory_write(&directory, "secret", "\n"));
 	config = fixture_config(whole);
 	buf_init(&problems, 65536);
 	assert_null(setup_create(config, NULL, &problems));
@@ -124,8 +131,8 @@ static void test_a_secret_that_all_may_read_is_a_warning(void **state)
 
 	directory_make(&directory);
 	snprintf(whole, sizeof(whole),
-		"route * { via submission://a.example; login me; password-file %s; }\n",
-		directory_write(&directory, "secret", "pass"));
+	    "route * { via submission://a.example; login me; password-file %s; }\n",
+	    directory_write(&directory, "secret", "pass"));
 	chmod(directory_path(&directory, "secret"), 0644);
 	buf_init(&problems, 65536);
 	setup = setup_create(fixture_config(whole), NULL, &problems);
@@ -140,7 +147,8 @@ static void test_a_secret_that_all_may_read_is_a_warning(void **state)
 static const char *hop_for(const struct setup *setup, const char *sender, const char *recipient)
 {
 	struct config_question question = {
-		.sender = span_from_string(sender), .recipient = span_from_string(recipient),
+		.sender = span_from_string(sender),
+		.recipient = span_from_string(recipient),
 	};
 
 	return setup_hop_for(setup, &question)->key;
@@ -148,10 +156,10 @@ static const char *hop_for(const struct setup *setup, const char *sender, const 
 
 static void test_a_domain_of_ours_comes_before_any_route(void **state)
 {
-	const struct setup *setup = fixture_setup(
-		"domain example.org { recipients any; deliver maildir:/m/%u; }\n"
-		"route * { match sender *@a.example; via smtp://a.example; }\n"
-		"route *@b.example { via lmtp://unix:/run/b; }\n");
+	const struct setup *setup =
+	    fixture_setup("domain example.org { recipients any; deliver maildir:/m/%u; }\n"
+			  "route * { match sender *@a.example; via smtp://a.example; }\n"
+			  "route *@b.example { via lmtp://unix:/run/b; }\n");
 
 	assert_string_equal(hop_for(setup, "x@a.example", "y@example.org"), "maildir:/m/%u");
 	assert_string_equal(hop_for(setup, "x@a.example", "y@b.example"), "smtp://a.example");
@@ -165,11 +173,12 @@ static void test_a_domain_of_ours_comes_before_any_route(void **state)
 
 static void test_a_hop_has_its_routes_limits_and_a_domain_the_global_ones(void **state)
 {
-	const struct setup *setup = fixture_setup(
-		"retry { first 2m; factor 3; max 2h; }\nlifetime 2d;\ndelay-warning 1h;\n"
-		"domain example.org { recipients any; deliver discard; }\n"
-		"route * { via smtp://a.example; connections-max 3; messages-per-connection 7; rate 30/m;\n"
-		"	retry { first 5s; max 1m; } lifetime 1h; delay-warning 10m; }\n");
+	const struct setup *setup =
+	    fixture_setup("retry { first 2m; factor 3; max 2h; }\nlifetime 2d;\ndelay-warning 1h;\n"
+			  "domain example.org { recipients any; deliver discard; }\n"
+			  "route * { via smtp://a.example; connections-max 3; "
+			  "messages-per-connection 7; rate 30/m;\n"
+			  "	retry { first 5s; max 1m; } lifetime 1h; delay-warning 10m; }\n");
 
 	assert_int_equal(setup->hops[0].connections_max, 3);
 	assert_int_equal(setup->hops[0].messages_per_connection, 7);
@@ -186,10 +195,10 @@ static void test_a_hop_has_its_routes_limits_and_a_domain_the_global_ones(void *
 static void test_a_listener_is_found_by_its_address_and_serves_two_kinds_of_clients(void **state)
 {
 	const struct setup *setup = fixture_setup(
-		"users { file /dev/null; }\n"
-		"listen a { address 127.0.0.1:25 127.0.0.1:26; auth off; tls off; size-max 1MB; }\n"
-		"listen b { address 127.0.0.1:587; auth required; tls off; cleartext-auth yes;\n"
-		"	relay-from 192.0.2.0/24; }\n");
+	    "users { file /dev/null; }\n"
+	    "listen a { address 127.0.0.1:25 127.0.0.1:26; auth off; tls off; size-max 1MB; }\n"
+	    "listen b { address 127.0.0.1:587; auth required; tls off; cleartext-auth yes;\n"
+	    "	relay-from 192.0.2.0/24; }\n");
 	struct config_address other = setup->config->listeners[0].addresses[1];
 
 	assert_ptr_equal(setup_listener_at(setup, &other), &setup->config->listeners[0]);
@@ -224,7 +233,8 @@ int main(void)
 		cmocka_unit_test(test_a_secret_that_all_may_read_is_a_warning),
 		cmocka_unit_test(test_a_domain_of_ours_comes_before_any_route),
 		cmocka_unit_test(test_a_hop_has_its_routes_limits_and_a_domain_the_global_ones),
-		cmocka_unit_test(test_a_listener_is_found_by_its_address_and_serves_two_kinds_of_clients),
+		cmocka_unit_test(
+		    test_a_listener_is_found_by_its_address_and_serves_two_kinds_of_clients),
 		cmocka_unit_test(test_references_keep_it),
 	};
 

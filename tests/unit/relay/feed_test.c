@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#include "../spool/fixture.h"
+
+#include "net/loop.h"
+#include "relay/feed.h"
+#include "relay/inbox.h"
+#include "spool/body.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define KEY 77
+#define LARGE (3 * SPOOL_BODY_MEMORY_MAX / 4) /* more than one piece of a reader */
+
+static struct {
+	struct fixture spool;
+	struct net_loop loop;
+	struct inbox inbox;
+	struct worker_pool *pool;
+	unsigned returned, dropped;
+	bool ended;
+} world;
+
+static void on_worker(struct mailbox_item *item, void *owner)
+{
+	uint64_t key = 0;
+
+	if (feed_returned(WORKER_JOB_OF(item), &key)) {
+		assert_int_equal(key, KEY);
+		world.returned++;
+	} else {
+		world.dropped++;
+	}
+	if (!world.ended)
+		net_loop_stop(&world.loop);
+}
+
+static int begin(void **state)
+{
+	struct fault fault;
+
+	memset(&world, 0, sizeof(world));
+	fixture_open(&world.spool);
+	assert_true(net_loop_init(&world.loop, NULL, NULL, NULL, &fault));
+	inbox_init(&world.inbox, &world.loop.uv, on_worker, NULL);
+	world.pool = worker_pool_create("file", 1, 1, 0);
+	return 0;
+}
+
+static int end(void **state)
+{
+	world.ended = true;
+	worker_pool_destroy(&world.pool);
+	inbox_close(&world.inbox);
+	net_loop_fini(&world.loop);
+	fixture_remove(&world.spool);
+	return 0;
+}
+
+static void wait_for_worker(void)
+{
+	unsigned before = world.returned + world.dropped;
+
+	while (world.returned + world.dropped == before)
+		net_loop_run(&world.loop);
+}
+
+static struct spool_delivery *stored(uint64_t id, size_t len)
+{
+	fixture_accept(&world.spool, id, len, FIXTURE_HOP);
+	return fixture_lease(&world.spool);
+}
+
+static struct feed *feed_of(struct spool_delivery *delivery, struct spool_body *body)
+{
+	return feed_create(world.pool, &world.inbox.box, delivery->message, body, KEY);
+}
+
+/* All that comes, in sips of at most sip bytes; the last state. */
+static enum feed_state drink(struct feed *feed, size_t sip, struct buf *out)
+{
+	struct fault fault;
+	struct span bytes, again;
+
+	for (;;) {
+		enum feed_state state = feed_peek(feed, &bytes, &fault);
+		if (state == FEED_WAIT) {
+			wait_for_worker();
+			continue;
+		}
+		if (state != FEED_BYTES)
+			return state;
+		assert_int_equal(feed_peek(feed, &again, &fault), FEED_BYTES);
+		assert_ptr_equal(again.data, bytes.data);
+		if (bytes.len > sip)
+			bytes.len = sip;
+		assert_true(buf_append(out, bytes));
+		feed_consume(feed, bytes.len);
+	}
+}
+
+static void assert_drinks(struct feed *feed, size_t sip, uint64_t id, size_t len)
+{
+	struct buf got, want;
+
+	buf_init(&got, 4 * SPOOL_BODY_MEMORY_MAX);
+	fixture_body(id, len, &want);
+	assert_int_equal(drink(feed, sip, &got), FEED_END);
+	assert_int_equal(got.len, want.len);
+	assert_memory_equal(got.data, want.data, got.len);
+	buf_fini(&got);
+	buf_fini(&want);
+}
+
+static void test_a_body_in_memory_needs_no_worker(void **state)
+{
+	struct spool_delivery *delivery = stored(1, 1000);
+	struct spool_body *body;
+	struct feed *feed;
+	struct buf bytes;
+
+	fixture_body(1, 1000, &bytes);
+	body = spool_body_create(&bytes);
+	feed = feed_of(delivery, body);
+	spool_body_unref(&body); /* the feed has its own reference */
+	assert_drinks(feed, 7, 1, 1000);
+	assert_int_equal(world.returned, 0);
+	feed_destroy(&feed);
+	assert_null(feed);
+	feed_destroy(&feed);
+	fixture_release(&world.spool, delivery);
+}
+
+static void test_a_body_on_disk_is_read_by_workers(void **state)
+{
+	static const size_t sips[] = { 1000, SIZE_MAX };
+
+	for (size_t i = 0; i < ARRAY_LEN(sips); i++) {
+		struct spool_delivery *delivery = stored(2 + i, LARGE);
+		struct feed *feed = feed_of(delivery, NULL);
+		assert_drinks(feed, sips[i], 2 + i, LARGE);
+		assert_true(world.returned >= 2);
+		feed_destroy(&feed);
+		delivery->recipients[0].state = SPOOL_RECIPIENT_DELIVERED;
+		fixture_result(&world.spool, delivery);
+	}
+}
+
+static void test_who_leaves_while_a_worker_reads_gets_no_answer(void **state)
+{
+	struct spool_delivery *delivery = stored(3, LARGE);
+	struct feed *feed = feed_of(delivery, NULL);
+	struct fault fault;
+	struct span bytes;
+
+	assert_int_equal(feed_peek(feed, &bytes, &fault), FEED_WAIT);
+	assert_int_equal(feed_peek(feed, &bytes, &fault), FEED_WAIT); /* asked once */
+	feed_destroy(&feed);
+	wait_for_worker();
+	assert_int_equal(world.dropped, 1);
+	assert_int_equal(world.returned, 0);
+	fixture_release(&world.spool, delivery);
+}
+
+static void block(struct worker_job *job)
+{
+	usleep(50000);
+}
+
+static void test_a_full_pool_is_a_failure_for_now(void **state)
+{
+	struct worker_job jobs[2] = { { .run = block }, { .run = block } };
+	struct spool_delivery *delivery = stored(4, 1000);
+	struct feed *feed = feed_of(delivery, NULL);
+	struct fault fault = { 0 };
+	struct span bytes;
+
+	assert_true(worker_pool_submit(world.pool, &jobs[0]));
+	while (worker_pool_waiting(world.pool) > 0)
+		usleep(100);
+	assert_true(worker_pool_submit(world.pool, &jobs[1]));
+	assert_int_equal(feed_peek(feed, &bytes, &fault), FEED_FAILED);
+	assert_int_equal(fault.kind, FAULT_LOCAL);
+	assert_true(strlen(fault.text) > 0);
+	feed_destroy(&feed);
+	fixture_release(&world.spool, delivery);
+}
+
+/* One byte of the first segment file that has the bytes is changed. */
+static void damage(struct span needle)
+{
+	char path[200];
+	static char bytes[1 << 20];
+	ssize_t len;
+	size_t at;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/segment/1", world.spool.path);
+	fd = open(path, O_RDWR);
+	assert_true(fd >= 0);
+	len = pread(fd, bytes, sizeof(bytes), 0);
+	assert_true(len > 0);
+	at = span_find_span(span_of(bytes, (size_t)len), needle);
+	assert_true(at < (size_t)len);
+	assert_int_equal(pwrite(fd, "!", 1, (off_t)at), 1);
+	close(fd);
+}
+
+static void test_a_damaged_body_never_ends(void **state)
+{
+	struct spool_delivery *delivery = stored(5, 20000);
+	struct feed *feed = feed_of(delivery, NULL);
+	struct buf want, got;
+
+	fixture_body(5, 20000, &want);
+	damage(span_head(buf_span(&want), 64));
+	buf_init(&got, 4 * SPOOL_BODY_MEMORY_MAX);
+	assert_int_equal(drink(feed, SIZE_MAX, &got), FEED_DAMAGED);
+	assert_int_equal(drink(feed, SIZE_MAX, &got), FEED_DAMAGED);
+	buf_fini(&want);
+	buf_fini(&got);
+	feed_destroy(&feed);
+	fixture_release(&world.spool, delivery);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_a_body_in_memory_needs_no_worker),
+		TEST(test_a_body_on_disk_is_read_by_workers),
+		TEST(test_who_leaves_while_a_worker_reads_gets_no_answer),
+		TEST(test_a_full_pool_is_a_failure_for_now),
+		TEST(test_a_damaged_body_never_ends),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
