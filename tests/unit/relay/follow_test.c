@@ -209,6 +209,30 @@ static void what_is_kept_is_bounded_in_bytes(void **state)
 	end(&w);
 }
 
+static void bytes_are_taken_from_whoever_spoke_longest_ago(void **state)
+{
+	struct trace_dialogue dialogue = incoming;
+	struct watcher w = watch("", "anna", "", "");
+	char text[2001];
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (uint64_t i = 1; i <= 3; i++) {
+		dialogue.number = i;
+		for (int line = 0; line < FOLLOW_LINES_MAX; line++)
+			hear(&w, &dialogue, text);
+	}
+	dialogue.login = "anna";
+	dialogue.number = 1;
+	hear(&w, &dialogue, "235");
+	assert_string_equal(buf_string(&w.shown), "235|");
+	dialogue.number = 3;
+	hear(&w, &dialogue, "235");
+	assert_int_equal(buf_span(&w.shown).len, 4 + FOLLOW_LINES_MAX * sizeof(text) + 4);
+	end(&w);
+}
+
 /* ---- messages ---- */
 
 /* Lines of one kept session that carries three messages; ours is the second. */
@@ -288,6 +312,7 @@ int main(void)
 		cmocka_unit_test(of_a_long_prelude_the_last_lines_are_kept),
 		cmocka_unit_test(of_many_dialogues_the_last_to_speak_are_kept),
 		cmocka_unit_test(what_is_kept_is_bounded_in_bytes),
+		cmocka_unit_test(bytes_are_taken_from_whoever_spoke_longest_ago),
 		cmocka_unit_test(a_message_is_shown_with_the_prelude_and_without_its_neighbours),
 		cmocka_unit_test(a_message_is_followed_in_and_out),
 		cmocka_unit_test(a_message_and_a_login_must_both_hold),
