@@ -11,7 +11,7 @@
 #define LINES_MAX (64u * 1024 * 1024)	/* a step's: 32 messages of thousands of recipients */
 #define STEP_BYTES 131072		/* aimed at */
 #define LIST_PAGE 32
-#define CHANGE_PAGE 100
+#define CHANGE_PAGE 50
 #define OLDER_MAX_S (100ll * 366 * 24 * 3600)
 
 static const char *const verbs[] = {
