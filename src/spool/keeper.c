@@ -9,6 +9,7 @@
 #include "base/moment.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -449,8 +450,10 @@ static void *keeper_main(void *argument)
 	struct keeper *keeper = argument;
 	struct turn *turn = MEM_NEW(struct turn);
 	pthread_setname_np(pthread_self(), "keeper");
-	while (!wait_for_mail(keeper, wait_ms(keeper)))
+	while (!wait_for_mail(keeper, wait_ms(keeper))) {
+		sched_yield();	/* who is about to post may: a larger batch for the same sync */
 		turn_once(keeper, turn, false);
+	}
 	finish(keeper, turn);
 	mem_free(turn);
 	return NULL;
