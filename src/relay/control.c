@@ -3,7 +3,6 @@
 
 #include "base/memory.h"
 #include "base/moment.h"
-#include "base/random.h"
 #include "relay/bind.h"
 #include "relay/events.h"
 #include "relay/watch.h"
@@ -122,6 +121,11 @@ static void refuse_reload(struct control *c, struct buf *problems)
 		       c->reload_problem);
 }
 
+static bool same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 static void log_warnings(struct buf *problems)
 {
 	struct span text = buf_span(problems), line;
@@ -131,6 +135,41 @@ static void log_warnings(struct buf *problems)
 		    span_find_span(line, SPAN(": warning:")) < line.len)
 			event_sentence(EVENT_CONFIG_WARNING, "%.*s", SPAN_ARG(line));
 	buf_clear(problems);
+}
+
+/* What is fixed when the relay starts. Said at each reload that would change it: nothing is read and then
+   silently not obeyed. */
+static void log_what_waits(const struct config *old, const struct config *new)
+{
+	const struct {
+		const char *name;
+		bool changed;
+	} fixed[] = {
+		{ "user", !same(old->user, new->user) },
+		{ "lanes", old->lanes != new->lanes },
+		{ "spool path", !same(old->spool.path, new->spool.path) },
+		{ "spool min-free", old->spool.min_free_bytes != new->spool.min_free_bytes },
+		{ "spool history", old->spool.history_ms != new->spool.history_ms },
+		{ "admin socket", !same(old->admin.socket, new->admin.socket) },
+		{ "admin group", !same(old->admin.group, new->admin.group) },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+		if (fixed[i].changed)
+			event_sentence(EVENT_CONFIG_WARNING,
+				       "%s has changed: that takes effect at the next start, not at a "
+				       "reload", fixed[i].name);
+}
+
+static void move_log(const struct config *old, const struct config *new)
+{
+	struct fault fault;
+
+	if (old->log.target == new->log.target && same(old->log.path, new->log.path) &&
+	    old->log.json == new->log.json)
+		return;
+	if (!log_open(new->log.target, new->log.path, new->log.json, &fault))
+		event_sentence(EVENT_CONFIG_WARNING, "the log stays where it is: %s", fault.text);
 }
 
 static void put_in_force(struct control *c, const struct setup *setup)
@@ -154,6 +193,8 @@ static bool reload_with(struct control *c, const struct setup *setup, struct buf
 		buf_printf(problems, "%s\n", fault.text);
 		return false;
 	}
+	move_log(c->setup->config, setup->config);
+	log_what_waits(c->setup->config, setup->config);
 	put_in_force(c, setup);
 	hand_out_all(c, &fresh);
 	LIST_FOR_EACH_SAFE(position, &c->bindings) {

@@ -57,6 +57,14 @@ static const struct config_via *via_of(const struct upstream *u)
 	return &u->settings.vias[u->via];
 }
 
+/* A host name, and not an address or a socket. */
+static bool has_name(const struct config_via *via)
+{
+	struct net_address numeric;
+
+	return via->host && !net_address_parse(span_from_string(via->host), via->port, &numeric);
+}
+
 static bool has_account(const struct upstream *u)
 {
 	return u->settings.login.len > 0;
@@ -448,7 +456,11 @@ static void handshake_failed(struct upstream *u)
 
 static void connection_failed(struct upstream *u)
 {
-	set_trouble(u, UPSTREAM_TROUBLE_CONNECTION, "%s: %s", u->peer, conn_fault(u->conn)->text);
+	bool named = has_name(via_of(u));
+
+	/* The sentence has the address; the name is added where there is one. */
+	set_trouble(u, UPSTREAM_TROUBLE_CONNECTION, "%s%s%s", named ? via_of(u)->host : "",
+		    named ? ": " : "", conn_fault(u->conn)->text);
 	give_up_address(u, SMTP_CLIENT_STAGE_GREETING, NULL);
 }
 
@@ -538,7 +550,7 @@ static void try_address(struct upstream *u)
 
 	forget_session(u);
 	net_address_format(to, text);
-	if (via_of(u)->host && strncmp(text, via_of(u)->host, strlen(via_of(u)->host)) != 0)
+	if (has_name(via_of(u)))
 		snprintf(u->peer, sizeof(u->peer), "%.120s (%s)", via_of(u)->host, text);
 	else
 		snprintf(u->peer, sizeof(u->peer), "%s", text);

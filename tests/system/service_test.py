@@ -8,7 +8,7 @@ from peers import clients
 from peers.certificate import Certificate
 from peers.frank import Frank, binary
 from peers.scripted import ScriptedServer
-from peers.stage import check, check_equal, run
+from peers.stage import check, check_equal, run, wait_for
 
 DEMO = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'tools', 'demo')
 
@@ -38,6 +38,17 @@ def test_sighup_keeps_sessions_and_takes_new_routes_and_certificates(stage):
     check(frank.reload(), frank.log_text())
     with clients.connect(frank.submission, 'starttls', other.certificate) as client:
         check_equal(client.noop()[0], 250)
+
+
+def test_what_a_reload_cannot_change_is_named(stage):
+    frank = Frank(stage)
+    other = os.path.join(frank.directory, 'other.log')
+    frank.configure(extra=f'lanes 3;\nlog file {other} json;')
+    frank.process.send(signal.SIGHUP)
+    wait_for(lambda: os.path.exists(other) and '"reloaded"' in open(other).read(),
+             'the log has moved')
+    check('lanes has changed: that takes effect at the next start' in open(other).read(),
+          open(other).read())
 
 
 def test_a_broken_configuration_is_refused_with_all_its_errors(stage):
