@@ -3,6 +3,7 @@
 
 #include "base/escape.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,8 +63,7 @@ static void add_target(const struct setup *setup, const struct config_question *
 {
 	struct policy_target *target = &verdict->targets[verdict->target_count];
 
-	if (verdict->target_count == POLICY_TARGETS_MAX)
-		return;
+	assert(verdict->target_count < POLICY_TARGETS_MAX);
 	*target = (struct policy_target){
 		.address = question->recipient,
 		.hop = setup_hop_for(setup, question),

@@ -11,7 +11,7 @@
 #include "relay/setup.h"
 #include "smtp/address.h"
 
-#define POLICY_TARGETS_MAX 100		/* what one alias may expand to */
+#define POLICY_TARGETS_MAX SETUP_ALIAS_ADDRESSES_MAX	/* what one alias may expand to */
 
 struct policy_client {
 	const struct config_listener *listener;

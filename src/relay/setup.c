@@ -68,6 +68,25 @@ static bool load_recipients(struct setup *setup, struct buf *problems)
 	return good;
 }
 
+static bool check_aliases(const struct setup *setup, struct buf *problems)
+{
+	const struct config *config = setup->config;
+	char origin[CONFIG_ORIGIN_TEXT_MAX];
+	bool good = true;
+
+	for (size_t i = 0; i < config->domain_count; i++) {
+		for (size_t j = 0; j < config->domains[i].alias_count; j++) {
+			const struct config_alias *alias = &config->domains[i].aliases[j];
+			if (alias->address_count <= SETUP_ALIAS_ADDRESSES_MAX)
+				continue;
+			config_origin_format(alias->origin, origin);
+			complain(problems, "error", origin, "an alias leads to 100 addresses at most");
+			good = false;
+		}
+	}
+	return good;
+}
+
 static void set_server(struct smtp_server_settings *server, const struct config *config,
 		       const struct config_listener *listener, bool trusted)
 {
@@ -284,6 +303,7 @@ const struct setup *setup_create(const struct config *config, const struct setup
 	good = load_users(setup, problems_out);
 	good &= load_certificate(setup, previous, problems_out);
 	good &= load_recipients(setup, problems_out);
+	good &= check_aliases(setup, problems_out);
 	good &= make_hops(setup, problems_out);
 	make_servers(setup);
 	if (!good) {

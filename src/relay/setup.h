@@ -16,6 +16,8 @@
 #include "relay/recipients.h"
 #include "smtp/server.h"
 
+#define SETUP_ALIAS_ADDRESSES_MAX 100	/* more are an error: all of them are taken, or none */
+
 /* Where deliveries go: the destination of a route or of a domain. */
 enum setup_hop_kind {
 	SETUP_HOP_SESSION,	/* SMTP or LMTP, through a lane */

@@ -144,6 +144,34 @@ static void test_a_secret_that_all_may_read_is_a_warning(void **state)
 	directory_remove(&directory);
 }
 
+static void test_an_alias_leads_to_a_hundred_addresses_and_no_more(void **state)
+{
+	for (unsigned count = SETUP_ALIAS_ADDRESSES_MAX; count <= SETUP_ALIAS_ADDRESSES_MAX + 1;
+	     count++) {
+		const struct config *config;
+		const struct setup *setup;
+		struct buf text, problems;
+
+		buf_init(&text, 65536);
+		buf_init(&problems, 65536);
+		buf_append_string(
+		    &text, "domain example.org { recipients any; deliver discard;\nalias all");
+		for (unsigned i = 0; i < count; i++)
+			buf_printf(&text, " a%u@example.net", i);
+		buf_append_string(&text, "; }\nroute * { via discard; }\n");
+		config = fixture_config(buf_string(&text));
+		setup = setup_create(config, NULL, &problems);
+		assert_int_equal(setup != NULL, count == SETUP_ALIAS_ADDRESSES_MAX);
+		if (setup)
+			setup_unref(&setup);
+		else
+			config_unref(&config);
+		assert_int_equal(problems.len > 0, count > SETUP_ALIAS_ADDRESSES_MAX);
+		buf_fini(&text);
+		buf_fini(&problems);
+	}
+}
+
 static const char *hop_for(const struct setup *setup, const char *sender, const char *recipient)
 {
 	struct config_question question = {
@@ -231,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_all_that_cannot_be_read_is_told_in_one_run),
 		cmocka_unit_test(test_an_empty_secret_is_an_error_with_its_place),
 		cmocka_unit_test(test_a_secret_that_all_may_read_is_a_warning),
+		cmocka_unit_test(test_an_alias_leads_to_a_hundred_addresses_and_no_more),
 		cmocka_unit_test(test_a_domain_of_ours_comes_before_any_route),
 		cmocka_unit_test(test_a_hop_has_its_routes_limits_and_a_domain_the_global_ones),
 		cmocka_unit_test(
