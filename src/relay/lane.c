@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #define NO_PLACE UINT32_MAX
+#define DRAIN_LOOK_MS 20
+#define DRAIN_LOOKS_MAX 150	/* 3 s */
 
 /* ---- places ---- */
 
@@ -288,10 +290,22 @@ static void on_turn_end(void *owner)
 	mailbox_post_chain(lane->services->control, &lane->to_control);
 }
 
+/* Connections that linger, so that a last reply arrives, get a moment (net/conn bounds it). */
+static void on_drain_timer(void *owner)
+{
+	struct lane *lane = owner;
+
+	if (lane->loop.conn_count == 0 || ++lane->drain_looks > DRAIN_LOOKS_MAX)
+		net_loop_stop(&lane->loop);
+	else
+		net_timer_start(&lane->drain_timer, DRAIN_LOOK_MS);
+}
+
 void lane_check_done(struct lane *lane)
 {
-	if (lane->stopping && !lane->joined && list_is_empty(&lane->sessions) && list_is_empty(&lane->slots))
-		net_loop_stop(&lane->loop);
+	if (lane->stopping && !lane->joined && list_is_empty(&lane->sessions) &&
+	    list_is_empty(&lane->slots) && !net_timer_is_running(&lane->drain_timer))
+		net_timer_start(&lane->drain_timer, 0);
 }
 
 static void *run(void *argument)
@@ -337,6 +351,7 @@ struct lane *lane_start(const struct lane_services *services, unsigned index, ui
 	inbox_init(&lane->from_control, &lane->loop.uv, on_control, lane);
 	inbox_init(&lane->from_keeper, &lane->loop.uv, on_keeper, lane);
 	inbox_init(&lane->from_workers, &lane->loop.uv, on_worker, lane);
+	net_timer_init(&lane->drain_timer, &lane->loop, on_drain_timer, lane);
 	mailbox_chain_init(&lane->to_control);
 	mailbox_chain_init(&lane->to_keeper);
 	id_source_init(&lane->ids, services->node, index);
@@ -364,6 +379,7 @@ void lane_join(struct lane **lane)
 	if (l->thread)
 		pthread_join(l->thread, NULL);
 	l->joined = true;
+	net_timer_fini(&l->drain_timer);
 	inbox_close(&l->from_control);
 	inbox_close(&l->from_keeper);
 	inbox_close(&l->from_workers);

@@ -81,6 +81,8 @@ struct lane {
 	unsigned watchers;		/* above 0: dialogues are reported to control */
 	_Atomic unsigned watch_unread;	/* lines on their way to control */
 	uint64_t watch_dropped;		/* lines, since one got through */
+	struct net_timer drain_timer;	/* at the end: until nothing lingers */
+	unsigned drain_looks;
 	bool stopping;			/* no new sessions; ends when the last one has */
 	bool joined;			/* the thread has ended, and so have the workers */
 };

@@ -171,9 +171,12 @@ bool maildir_close(struct maildir_file *file, const char **name_out, struct faul
 		return false;
 	}
 	file->fd = -1;
-	if (close(fd) != 0 || !publish(file, fault_out)) {
-		if (fault_out->kind == FAULT_NONE)
-			fail(fault_out, "cannot close the message", file->name);
+	if (close(fd) != 0) {
+		fail(fault_out, "cannot close the message", file->name);
+		maildir_abandon(file);
+		return false;
+	}
+	if (!publish(file, fault_out)) {
 		maildir_abandon(file);
 		return false;
 	}

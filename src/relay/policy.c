@@ -128,7 +128,8 @@ static struct span complete_domain(const struct setup *setup, const struct polic
 	if (policy_may_relay(client) && config->default_domain)
 		return span_from_string(config->default_domain);
 	if (is_postmaster(local) && config->domain_count > 0 &&
-	    config->domains[0].patterns[0].domain.len > 0)
+	    config->domains[0].patterns[0].domain.len > 0 &&
+	    !config->domains[0].patterns[0].subdomains)
 		return config->domains[0].patterns[0].domain;
 	return SPAN("");
 }

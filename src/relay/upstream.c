@@ -38,6 +38,7 @@ struct upstream {
 	bool was_ready;			/* no other address is tried any more */
 	bool abandoned;
 	size_t pending_seen;		/* output pending when the deadline was set */
+	enum smtp_client_stage deadline_stage;	/* and the stage then */
 	char peer[300];
 	char trouble_text[1024];
 	enum upstream_trouble trouble;
@@ -426,11 +427,17 @@ static bool handle_event(struct upstream *u, const struct smtp_client_event *eve
 	return false;
 }
 
-static void set_deadline(struct upstream *u)
+/* Renewed by whole replies and by output that moves, not by single bytes: a reply that drips in comes too
+   late all the same. */
+static void set_deadline(struct upstream *u, bool progressed)
 {
 	enum smtp_client_stage stage = smtp_client_stage(&u->client);
+	size_t pending = conn_output_pending(u->conn);
 
-	u->pending_seen = conn_output_pending(u->conn);
+	if (!progressed && stage == u->deadline_stage && pending == u->pending_seen)
+		return;
+	u->deadline_stage = stage;
+	u->pending_seen = pending;
 	if (stage == SMTP_CLIENT_STAGE_MESSAGE)
 		conn_set_deadline(u->conn, MESSAGE_MS);
 	else if (stage == SMTP_CLIENT_STAGE_QUIT)
@@ -469,7 +476,7 @@ static void pump(struct conn *conn, void *owner)
 	struct upstream *u = owner;
 	struct smtp_client_event event;
 	struct upstream_event drained = { .kind = UPSTREAM_DRAINED };
-	bool more = true;
+	bool more = true, progressed = false;
 
 	if (u->abandoned) {
 		fail(u, smtp_client_stage(&u->client), NULL);
@@ -498,12 +505,13 @@ static void pump(struct conn *conn, void *owner)
 		struct span shown = conn_input(conn), left = shown;
 		smtp_client_next(&u->client, &left, &event);
 		conn_consume(conn, shown.len - left.len);
+		progressed |= event.kind != SMTP_CLIENT_WAIT;
 		more = handle_event(u, &event);
 		if (event.kind == SMTP_CLIENT_FAILED || event.kind == SMTP_CLIENT_CLOSED)
 			return;
 	}
 	if (!u->tls_pending)
-		set_deadline(u);
+		set_deadline(u, progressed);
 }
 
 /* ---- addresses ---- */
@@ -533,6 +541,7 @@ static void begin_session(struct upstream *u)
 	};
 
 	u->trouble = UPSTREAM_TROUBLE_NONE;
+	u->deadline_stage = SMTP_CLIENT_STAGE_CLOSED;
 	u->learned->tls_version[0] = '\0';
 	smtp_client_init(&u->client, &settings, conn_output(u->conn));
 	u->client_alive = true;
