@@ -16,15 +16,15 @@ enum { WAYS = 4 };
 
 struct entry {
 	struct account_cache_key key;
-	int64_t ends_ms;		/* 0: free */
+	int64_t ends_ms; /* 0: free */
 };
 
 struct account_cache {
-	EVP_MAC_CTX *keyed;		/* never used itself: copied for each key */
+	EVP_MAC_CTX *keyed; /* never used itself: copied for each key */
 	int64_t keep_ms;
 	pthread_mutex_t lock;
-	size_t set_count;		/* a power of two */
-	struct entry entries[];		/* WAYS in a row are a set */
+	size_t set_count;       /* a power of two */
+	struct entry entries[]; /* WAYS in a row are a set */
 };
 
 /* OpenSSL fails here only without memory or without its own provider: nothing can go on then. */
@@ -49,7 +49,7 @@ static EVP_MAC_CTX *make_keyed(void)
 	require(mac != NULL);
 	EVP_MAC_CTX *keyed = EVP_MAC_CTX_new(mac);
 	require(keyed != NULL && EVP_MAC_init(keyed, secret, sizeof(secret), parameters) == 1);
-	EVP_MAC_free(mac);		/* the context holds its own reference */
+	EVP_MAC_free(mac); /* the context holds its own reference */
 	mem_wipe(secret, sizeof(secret));
 	return keyed;
 }
@@ -61,7 +61,7 @@ struct account_cache *account_cache_create(size_t entries_max, int64_t keep_ms)
 	while (set_count * WAYS < entries_max)
 		set_count *= 2;
 	struct account_cache *cache =
-		mem_alloc(sizeof(*cache) + set_count * WAYS * sizeof(cache->entries[0]));
+	    mem_alloc(sizeof(*cache) + set_count * WAYS * sizeof(cache->entries[0]));
 	cache->set_count = set_count;
 	cache->keep_ms = keep_ms;
 	cache->keyed = make_keyed();
@@ -89,8 +89,7 @@ static bool update_part(EVP_MAC_CTX *context, struct span part)
 }
 
 void account_cache_key_make(const struct account_cache *cache, struct span login,
-			    struct span password, struct span credential,
-			    struct account_cache_key *key_out)
+    struct span password, struct span credential, struct account_cache_key *key_out)
 {
 	EVP_MAC_CTX *context = EVP_MAC_CTX_dup(cache->keyed);
 	size_t len;
@@ -111,11 +110,11 @@ static struct entry *set_of(struct account_cache *cache, const struct account_ca
 static bool entry_is(const struct entry *entry, const struct account_cache_key *key)
 {
 	return span_equal_secret(span_of(entry->key.bytes, sizeof(entry->key.bytes)),
-				 span_of(key->bytes, sizeof(key->bytes)));
+	    span_of(key->bytes, sizeof(key->bytes)));
 }
 
-bool account_cache_has(struct account_cache *cache, const struct account_cache_key *key,
-		       int64_t now_ms)
+bool account_cache_has(
+    struct account_cache *cache, const struct account_cache_key *key, int64_t now_ms)
 {
 	const struct entry *set = set_of(cache, key);
 	bool found = false;
@@ -126,8 +125,8 @@ bool account_cache_has(struct account_cache *cache, const struct account_cache_k
 	return found;
 }
 
-void account_cache_store(struct account_cache *cache, const struct account_cache_key *key,
-			 int64_t now_ms)
+void account_cache_store(
+    struct account_cache *cache, const struct account_cache_key *key, int64_t now_ms)
 {
 	struct entry *set = set_of(cache, key);
 	pthread_mutex_lock(&cache->lock);

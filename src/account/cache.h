@@ -26,13 +26,12 @@ struct account_cache *account_cache_create(size_t entries_max, int64_t keep_ms);
 void account_cache_destroy(struct account_cache **cache);
 
 void account_cache_key_make(const struct account_cache *cache, struct span login,
-			    struct span password, struct span credential,
-			    struct account_cache_key *key_out);
+    struct span password, struct span credential, struct account_cache_key *key_out);
 
-bool account_cache_has(struct account_cache *cache, const struct account_cache_key *key,
-		       int64_t now_ms);
+bool account_cache_has(
+    struct account_cache *cache, const struct account_cache_key *key, int64_t now_ms);
 /* A second store of the same key begins its time anew. */
-void account_cache_store(struct account_cache *cache, const struct account_cache_key *key,
-			 int64_t now_ms);
+void account_cache_store(
+    struct account_cache *cache, const struct account_cache_key *key, int64_t now_ms);
 
 #endif

@@ -13,7 +13,7 @@
 struct account_census {
 	pthread_mutex_t lock;
 	struct map *listeners, *addresses;
-	struct account_census_totals totals;	/* addresses is counted by its map */
+	struct account_census_totals totals; /* addresses is counted by its map */
 };
 
 struct account_address account_address_of(const struct sockaddr *peer)
@@ -25,8 +25,8 @@ struct account_address account_address_of(const struct sockaddr *peer)
 		memcpy(address.bytes + 12, &in->sin_addr, 4);
 	} else if (peer->sa_family == AF_INET6) {
 		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)peer;
-		bool whole = IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) ||
-			     IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+		bool whole =
+		    IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) || IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
 		memcpy(address.bytes, &in6->sin6_addr, whole ? 16 : 8);
 	}
 	return address;
@@ -78,8 +78,7 @@ static void count_set(struct map *counts, struct span key, size_t count)
 }
 
 static enum account_census_result enter(struct account_census *census, struct span listener,
-					const struct account_address *address,
-					struct account_census_limits limits)
+    const struct account_address *address, struct account_census_limits limits)
 {
 	size_t on_listener = count_of(census->listeners, listener);
 	if (limits.listener_max != 0 && on_listener >= limits.listener_max)
@@ -94,10 +93,8 @@ static enum account_census_result enter(struct account_census *census, struct sp
 	return ACCOUNT_CENSUS_ENTERED;
 }
 
-enum account_census_result account_census_enter(struct account_census *census,
-						struct span listener,
-						const struct account_address *address,
-						struct account_census_limits limits)
+enum account_census_result account_census_enter(struct account_census *census, struct span listener,
+    const struct account_address *address, struct account_census_limits limits)
 {
 	pthread_mutex_lock(&census->lock);
 	enum account_census_result result = enter(census, listener, address, limits);
@@ -111,8 +108,8 @@ enum account_census_result account_census_enter(struct account_census *census,
 	return result;
 }
 
-void account_census_leave(struct account_census *census, struct span listener,
-			  const struct account_address *address)
+void account_census_leave(
+    struct account_census *census, struct span listener, const struct account_address *address)
 {
 	pthread_mutex_lock(&census->lock);
 	size_t on_listener = count_of(census->listeners, listener);

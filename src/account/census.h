@@ -28,32 +28,30 @@ struct account_address account_address_of(const struct sockaddr *peer);
 struct account_census;
 
 struct account_census_limits {
-	size_t listener_max;		/* connections of this listener; 0: no limit */
-	size_t address_max;		/* connections of this address, anywhere; 0: no limit */
+	size_t listener_max; /* connections of this listener; 0: no limit */
+	size_t address_max;  /* connections of this address, anywhere; 0: no limit */
 };
 
 enum account_census_result {
 	ACCOUNT_CENSUS_ENTERED,
-	ACCOUNT_CENSUS_LISTENER_FULL,	/* 421 4.3.2 */
-	ACCOUNT_CENSUS_ADDRESS_FULL,	/* 421 4.7.0 */
+	ACCOUNT_CENSUS_LISTENER_FULL, /* 421 4.3.2 */
+	ACCOUNT_CENSUS_ADDRESS_FULL,  /* 421 4.7.0 */
 };
 
 struct account_census *account_census_create(void);
 void account_census_destroy(struct account_census **census);
 
 /* Counts a connection, unless a limit is reached. listener is its name in the configuration. */
-enum account_census_result account_census_enter(struct account_census *census,
-						struct span listener,
-						const struct account_address *address,
-						struct account_census_limits limits);
+enum account_census_result account_census_enter(struct account_census *census, struct span listener,
+    const struct account_address *address, struct account_census_limits limits);
 /* Takes back one ENTERED, with the same listener and address. */
-void account_census_leave(struct account_census *census, struct span listener,
-			  const struct account_address *address);
+void account_census_leave(
+    struct account_census *census, struct span listener, const struct account_address *address);
 
 struct account_census_totals {
 	size_t connections;
-	size_t addresses;		/* different ones that are connected now */
-	uint64_t entered, refused;	/* since the start */
+	size_t addresses;          /* different ones that are connected now */
+	uint64_t entered, refused; /* since the start */
 };
 struct account_census_totals account_census_totals(struct account_census *census);
 size_t account_census_listener(struct account_census *census, struct span listener);

@@ -20,8 +20,8 @@ struct account_checker {
 struct check {
 	struct account_check_answer answer;
 	struct account_checker *checker;
-	struct account_users *users;	/* a reference, until the work is done */
-	const struct account_user *subject;	/* the user, or the decoy */
+	struct account_users *users;        /* a reference, until the work is done */
+	const struct account_user *subject; /* the user, or the decoy */
 	bool known;
 	struct account_cache_key key;
 	int64_t deadline_ms;
@@ -93,11 +93,13 @@ static void run(struct worker_job *job)
 }
 
 static struct check *check_create(struct account_checker *checker, struct account_users *users,
-				  const struct account_check_question *question)
+    const struct account_check_question *question)
 {
 	struct check *check = MEM_NEW(struct check);
 	check->answer.job = (struct worker_job){
-		.kind = question->kind, .run = run, .reply_to = question->reply_to,
+		.kind = question->kind,
+		.run = run,
+		.reply_to = question->reply_to,
 	};
 	check->answer.asker = question->asker;
 	check->checker = checker;
@@ -109,20 +111,19 @@ static struct check *check_create(struct account_checker *checker, struct accoun
 }
 
 enum account_check_result account_check_begin(struct account_checker *checker,
-					      struct account_users *users,
-					      const struct account_check_question *question)
+    struct account_users *users, const struct account_check_question *question)
 {
 	assert(question->reply_to != NULL);
 	if (atomic_load(&checker->stopping))
 		return ACCOUNT_CHECK_BUSY;
 	if (!account_password_is_possible(question->password))
-		return ACCOUNT_CHECK_FAIL;	/* whoever the user is: this tells nothing */
+		return ACCOUNT_CHECK_FAIL; /* whoever the user is: this tells nothing */
 	bool known;
 	const struct account_user *subject =
-		account_password_subject(users, question->login, &known);
+	    account_password_subject(users, question->login, &known);
 	struct account_cache_key key;
-	account_cache_key_make(checker->cache, question->login, question->password,
-			       credential_of(subject), &key);
+	account_cache_key_make(
+	    checker->cache, question->login, question->password, credential_of(subject), &key);
 	if (account_cache_has(checker->cache, &key, question->now_ms) && known)
 		return ACCOUNT_CHECK_PASS;
 

@@ -21,9 +21,9 @@
 
 enum account_check_result {
 	ACCOUNT_CHECK_PASS,
-	ACCOUNT_CHECK_FAIL,		/* 535 5.7.8 */
-	ACCOUNT_CHECK_BUSY,		/* 454 4.7.0: the queue is full, too slow, or closing */
-	ACCOUNT_CHECK_PENDING,		/* the answer comes through the mailbox */
+	ACCOUNT_CHECK_FAIL,    /* 535 5.7.8 */
+	ACCOUNT_CHECK_BUSY,    /* 454 4.7.0: the queue is full, too slow, or closing */
+	ACCOUNT_CHECK_PENDING, /* the answer comes through the mailbox */
 };
 
 /* Who asked: a lane, a place in its table, and the generation of that place. */
@@ -32,19 +32,19 @@ struct account_handle {
 };
 
 struct account_check_question {
-	struct span login, password;	/* borrowed for the call only */
+	struct span login, password; /* borrowed for the call only */
 	struct account_handle asker;
-	struct mailbox *reply_to;	/* takes worker jobs (base/worker.h) */
-	unsigned kind;			/* of the worker job, for the receiver's switch */
-	int64_t now_ms;			/* monotonic */
-	int64_t deadline_ms;		/* not begun by then: BUSY, without the work. 0: none */
+	struct mailbox *reply_to; /* takes worker jobs (base/worker.h) */
+	unsigned kind;            /* of the worker job, for the receiver's switch */
+	int64_t now_ms;           /* monotonic */
+	int64_t deadline_ms;      /* not begun by then: BUSY, without the work. 0: none */
 };
 
 /* Posted to reply_to, for every PENDING exactly once; the receiver owns it. */
 struct account_check_answer {
 	struct worker_job job;
 	struct account_handle asker;
-	enum account_check_result result;	/* PASS, FAIL or BUSY */
+	enum account_check_result result; /* PASS, FAIL or BUSY */
 };
 
 struct account_checker;
@@ -58,8 +58,7 @@ void account_checker_stop(struct account_checker *checker);
 
 /* Any thread; never blocks on work. users is referenced as long as the check needs it. */
 enum account_check_result account_check_begin(struct account_checker *checker,
-					      struct account_users *users,
-					      const struct account_check_question *question);
+    struct account_users *users, const struct account_check_question *question);
 
 struct account_check_answer *account_check_answer_of(struct worker_job *job);
 void account_check_answer_destroy(struct account_check_answer **answer);

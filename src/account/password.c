@@ -54,13 +54,12 @@ static bool matches_scram(const struct account_scram *scram, struct span passwor
 	size_t len = users_scram_key_bytes(scram->hash);
 	unsigned char salted[EVP_MAX_MD_SIZE], client_key[EVP_MAX_MD_SIZE];
 	unsigned char stored_key[EVP_MAX_MD_SIZE];
-	bool computed =
-		PKCS5_PBKDF2_HMAC(password.data, (int)password.len,
-				  (const unsigned char *)scram->salt.data, (int)scram->salt.len,
-				  (int)scram->iterations, md, (int)len, salted) == 1 &&
-		HMAC(md, salted, (int)len, (const unsigned char *)label, sizeof(label) - 1,
-		     client_key, NULL) != NULL &&
-		EVP_Digest(client_key, len, stored_key, NULL, md, NULL) == 1;
+	bool computed = PKCS5_PBKDF2_HMAC(password.data, (int)password.len,
+			    (const unsigned char *)scram->salt.data, (int)scram->salt.len,
+			    (int)scram->iterations, md, (int)len, salted) == 1 &&
+			HMAC(md, salted, (int)len, (const unsigned char *)label, sizeof(label) - 1,
+			    client_key, NULL) != NULL &&
+			EVP_Digest(client_key, len, stored_key, NULL, md, NULL) == 1;
 	bool equal = computed && span_equal_secret(span_of(stored_key, len), scram->stored_key);
 	mem_wipe(salted, sizeof(salted));
 	mem_wipe(client_key, sizeof(client_key));
@@ -76,16 +75,16 @@ bool account_password_matches(const struct account_user *user, struct span passw
 	return user->scram_count > 0 && matches_scram(&user->scram[0], password);
 }
 
-const struct account_user *account_password_subject(const struct account_users *users,
-						    struct span login, bool *known_out)
+const struct account_user *account_password_subject(
+    const struct account_users *users, struct span login, bool *known_out)
 {
 	const struct account_user *user = account_users_find(users, login);
 	*known_out = user != NULL && (user->hash.len > 0 || user->scram_count > 0);
 	return *known_out ? user : account_users_decoy(users);
 }
 
-bool account_password_check(const struct account_users *users, struct span login,
-			    struct span password)
+bool account_password_check(
+    const struct account_users *users, struct span login, struct span password)
 {
 	bool known;
 	const struct account_user *subject = account_password_subject(users, login, &known);
@@ -93,12 +92,12 @@ bool account_password_check(const struct account_users *users, struct span login
 	return known && matches;
 }
 
-bool account_password_hash(struct span password, char out[PASSWORD_HASH_SIZE],
-			   struct fault *fault_out)
+bool account_password_hash(
+    struct span password, char out[PASSWORD_HASH_SIZE], struct fault *fault_out)
 {
 	if (!account_password_is_possible(password)) {
-		fault_set(fault_out, FAULT_LOCAL,
-			  "a password has 1 to %d bytes, and no NUL", PASSWORD_MAX_BYTES);
+		fault_set(fault_out, FAULT_LOCAL, "a password has 1 to %d bytes, and no NUL",
+		    PASSWORD_MAX_BYTES);
 		return false;
 	}
 	char setting[CRYPT_GENSALT_OUTPUT_SIZE];
@@ -106,7 +105,7 @@ bool account_password_hash(struct span password, char out[PASSWORD_HASH_SIZE],
 	if (crypt_gensalt_rn("$y$", 0, NULL, 0, setting, sizeof(setting)) == NULL ||
 	    !run_crypt(password, setting, out)) {
 		fault_set(fault_out, FAULT_LOCAL, "libcrypt cannot make a yescrypt hash: %s",
-			  strerror(errno));
+		    strerror(errno));
 		return false;
 	}
 	return true;

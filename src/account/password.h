@@ -12,7 +12,7 @@
 #include "account/users.h"
 #include "base/buf.h"
 
-#define PASSWORD_MAX_BYTES 511	/* libxcrypt's limit, without its NUL */
+#define PASSWORD_MAX_BYTES 511 /* libxcrypt's limit, without its NUL */
 
 /* Nothing matches a password that is empty, has a NUL or is longer: no further work is due. */
 bool account_password_is_possible(struct span password);
@@ -22,18 +22,18 @@ bool account_password_matches(const struct account_user *user, struct span passw
 
 /* Whose credentials a check of this login works on: the user's own, or the decoy's when the user is
    unknown or has none that work. *known_out is then false, and no password may pass. */
-const struct account_user *account_password_subject(const struct account_users *users,
-						    struct span login, bool *known_out);
+const struct account_user *account_password_subject(
+    const struct account_users *users, struct span login, bool *known_out);
 
 /* What a check does, whole and blocking: an unknown user costs the work of the decoy. */
-bool account_password_check(const struct account_users *users, struct span login,
-			    struct span password);
+bool account_password_check(
+    const struct account_users *users, struct span login, struct span password);
 
-#define PASSWORD_HASH_SIZE 384	/* libxcrypt's CRYPT_OUTPUT_SIZE */
+#define PASSWORD_HASH_SIZE 384 /* libxcrypt's CRYPT_OUTPUT_SIZE */
 
 /* A fresh libxcrypt string: yescrypt with the library's own cost. */
-bool account_password_hash(struct span password, char out[PASSWORD_HASH_SIZE],
-			   struct fault *fault_out);
+bool account_password_hash(
+    struct span password, char out[PASSWORD_HASH_SIZE], struct fault *fault_out);
 
 /* Appends 24 characters that carry 118 bits and that nobody confuses when typing (no l, 1, O, 0),
    in groups of six: "r7kmqa-…". False when the ceiling of out forbids it. */

@@ -12,8 +12,8 @@
 /* Room for the longest secret with a CRLF behind it, and for one byte that is too much. */
 enum { FILE_MAX = SECRET_MAX_BYTES + 3 };
 
-static bool read_some(int fd, const char *name, char content[FILE_MAX], size_t *len_out,
-		      struct fault *fault_out)
+static bool read_some(
+    int fd, const char *name, char content[FILE_MAX], size_t *len_out, struct fault *fault_out)
 {
 	size_t len = 0;
 	while (len < FILE_MAX) {
@@ -21,8 +21,8 @@ static bool read_some(int fd, const char *name, char content[FILE_MAX], size_t *
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			fault_set(fault_out, FAULT_LOCAL, "%s cannot be read: %s", name,
-				  strerror(errno));
+			fault_set(
+			    fault_out, FAULT_LOCAL, "%s cannot be read: %s", name, strerror(errno));
 			return false;
 		}
 		if (n == 0)
@@ -55,12 +55,12 @@ static const char *secret_fault(struct span secret)
 	return NULL;
 }
 
-bool account_secret_read_fd(int fd, const char *name, struct buf *out, bool *exposed_out,
-			    struct fault *fault_out)
+bool account_secret_read_fd(
+    int fd, const char *name, struct buf *out, bool *exposed_out, struct fault *fault_out)
 {
 	struct stat status;
-	bool exposed = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-		       (status.st_mode & S_IROTH) != 0;
+	bool exposed =
+	    fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0;
 	char content[FILE_MAX];
 	size_t len;
 	if (!read_some(fd, name, content, &len, fault_out))
@@ -79,8 +79,8 @@ bool account_secret_read_fd(int fd, const char *name, struct buf *out, bool *exp
 	return true;
 }
 
-bool account_secret_read(const char *path, struct buf *out, bool *exposed_out,
-			 struct fault *fault_out)
+bool account_secret_read(
+    const char *path, struct buf *out, bool *exposed_out, struct fault *fault_out)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {

@@ -15,10 +15,10 @@
 
 /* Appends the secret to out, a secret buf with room for it. *exposed_out (may be NULL) says that
    everybody on this machine may read the file: worth a warning. A fault is FAULT_LOCAL. */
-bool account_secret_read(const char *path, struct buf *out, bool *exposed_out,
-			 struct fault *fault_out);
+bool account_secret_read(
+    const char *path, struct buf *out, bool *exposed_out, struct fault *fault_out);
 /* The same from what is open already, up to its end; name is for the sentences. */
-bool account_secret_read_fd(int fd, const char *name, struct buf *out, bool *exposed_out,
-			    struct fault *fault_out);
+bool account_secret_read_fd(
+    int fd, const char *name, struct buf *out, bool *exposed_out, struct fault *fault_out);
 
 #endif

@@ -18,7 +18,7 @@
 
 struct account_users {
 	_Atomic unsigned references;
-	char *text;			/* names and hashes borrow from it */
+	char *text; /* names and hashes borrow from it */
 	size_t text_len;
 	struct account_user *items;
 	size_t count, capacity;
@@ -33,10 +33,10 @@ static const struct account_user invented_decoy = {
 };
 
 static void note(struct account_notes *notes, enum account_note_kind kind, unsigned line,
-		 unsigned column, const char *format, ...) __attribute__((format(printf, 5, 6)));
+    unsigned column, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 static void note(struct account_notes *notes, enum account_note_kind kind, unsigned line,
-		 unsigned column, const char *format, ...)
+    unsigned column, const char *format, ...)
 {
 	if (kind == ACCOUNT_NOTE_ERROR)
 		notes->errors++;
@@ -54,8 +54,8 @@ static void note(struct account_notes *notes, enum account_note_kind kind, unsig
 	va_end(arguments);
 }
 
-const char *account_note_format(const struct account_note *n, const char *path, char *out,
-				size_t size)
+const char *account_note_format(
+    const struct account_note *n, const char *path, char *out, size_t size)
 {
 	const char *kind = n->kind == ACCOUNT_NOTE_WARNING ? "warning: " : "";
 	if (n->line > 0)
@@ -79,7 +79,7 @@ static void users_destroy(struct account_users *users)
 
 /* Takes what stands on the line into the set, or says why not. */
 static void add_line(struct account_users *users, struct users_line *line, unsigned number,
-		     struct account_notes *notes)
+    struct account_notes *notes)
 {
 	if (users->count == USERS_COUNT_MAX) {
 		users_line_fini(&line->user);
@@ -88,8 +88,7 @@ static void add_line(struct account_users *users, struct users_line *line, unsig
 	}
 	if (users->count == users->capacity) {
 		users->capacity = users->capacity == 0 ? 64 : users->capacity * 2;
-		users->items = mem_realloc(users->items,
-					   users->capacity * sizeof(users->items[0]));
+		users->items = mem_realloc(users->items, users->capacity * sizeof(users->items[0]));
 	}
 	users->items[users->count] = line->user;
 	users->items[users->count++].line = number;
@@ -111,9 +110,8 @@ static void index_names(struct account_users *users, struct account_notes *notes
 		struct account_user *user = &users->items[i];
 		const struct account_user *first = map_get(users->by_name, user->name);
 		if (first != NULL)
-			note(notes, ACCOUNT_NOTE_ERROR, user->line,
-			     name_column(users, user),
-			     "line %u has this user already", first->line);
+			note(notes, ACCOUNT_NOTE_ERROR, user->line, name_column(users, user),
+			    "line %u has this user already", first->line);
 		else
 			map_set(users->by_name, user->name, user);
 	}
@@ -154,11 +152,11 @@ static void parse_lines(struct account_users *users, struct account_notes *notes
 	struct span text_line;
 	for (unsigned number = 1; span_take_until(&rest, '\n', &text_line); number++) {
 		struct users_line line;
-		enum users_line_result result = users_line_parse(users->text +
-			(text_line.data - users->text), text_line.len, &line);
+		enum users_line_result result = users_line_parse(
+		    users->text + (text_line.data - users->text), text_line.len, &line);
 		for (size_t i = 0; i < line.note_count; i++)
 			note(notes, line.notes[i].kind, number, line.notes[i].column, "%s",
-			     line.notes[i].text);
+			    line.notes[i].text);
 		if (result == USERS_LINE_USER)
 			add_line(users, &line, number, notes);
 	}
@@ -168,7 +166,7 @@ struct account_users *account_users_parse(struct span text, struct account_notes
 {
 	if (text.len > USERS_FILE_MAX_BYTES) {
 		note(notes_out, ACCOUNT_NOTE_ERROR, 0, 0, "is larger than %d MiB",
-		     USERS_FILE_MAX_BYTES / 1024 / 1024);
+		    USERS_FILE_MAX_BYTES / 1024 / 1024);
 		return NULL;
 	}
 	size_t errors_before = notes_out->errors;
@@ -213,7 +211,7 @@ struct account_users *account_users_read_fd(int fd, struct account_notes *notes_
 	struct stat status;
 	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0)
 		note(notes_out, ACCOUNT_NOTE_WARNING, 0, 0,
-		     "everybody on this machine can read it: chmod 0640");
+		    "everybody on this machine can read it: chmod 0640");
 	struct buf text;
 	buf_init_secret(&text, USERS_FILE_MAX_BYTES + 65536);
 	struct account_users *users = NULL;
@@ -222,7 +220,7 @@ struct account_users *account_users_read_fd(int fd, struct account_notes *notes_
 		users = account_users_parse(buf_span(&text), notes_out);
 	else if (error == 0)
 		note(notes_out, ACCOUNT_NOTE_ERROR, 0, 0, "is larger than %d MiB",
-		     USERS_FILE_MAX_BYTES / 1024 / 1024);
+		    USERS_FILE_MAX_BYTES / 1024 / 1024);
 	else
 		note(notes_out, ACCOUNT_NOTE_ERROR, 0, 0, "cannot be read: %s", strerror(error));
 	buf_fini(&text);

@@ -22,17 +22,17 @@
 #include "base/fault.h"
 #include "base/span.h"
 
-#define USERS_FILE_MAX_BYTES (16 * 1024 * 1024)	/* 100,000 users with room for comments */
+#define USERS_FILE_MAX_BYTES (16 * 1024 * 1024) /* 100,000 users with room for comments */
 #define USERS_COUNT_MAX 100000
 #define USERS_NAME_MAX_BYTES 255
-#define USERS_SCRAM_MAX 4		/* verifiers of one user */
+#define USERS_SCRAM_MAX 4 /* verifiers of one user */
 #define USERS_SCRAM_ITERATIONS_MAX 10000000
 #define USERS_SCRAM_SALT_MAX_BYTES 128
-#define USERS_NOTES_MAX 50		/* further errors and warnings are only counted */
+#define USERS_NOTES_MAX 50 /* further errors and warnings are only counted */
 
 enum account_scram_hash {
-	ACCOUNT_SCRAM_SHA_1,		/* RFC 5802 */
-	ACCOUNT_SCRAM_SHA_256,		/* RFC 7677 */
+	ACCOUNT_SCRAM_SHA_1,   /* RFC 5802 */
+	ACCOUNT_SCRAM_SHA_256, /* RFC 7677 */
 };
 
 #define ACCOUNT_SCRAM_KEY_MAX_BYTES 32
@@ -40,17 +40,17 @@ enum account_scram_hash {
 struct account_scram {
 	enum account_scram_hash hash;
 	unsigned iterations;
-	struct span salt;		/* decoded, as the keys are */
-	struct span stored_key, server_key;	/* 20 or 32 bytes, as the hash says */
+	struct span salt;                   /* decoded, as the keys are */
+	struct span stored_key, server_key; /* 20 or 32 bytes, as the hash says */
 };
 
 struct account_user {
 	struct span name;
-	struct span hash;		/* libxcrypt string with a NUL behind; or empty */
-	const char *scheme;		/* "yescrypt", "SCRAM-SHA-256", "locked", "unusable" */
+	struct span hash;   /* libxcrypt string with a NUL behind; or empty */
+	const char *scheme; /* "yescrypt", "SCRAM-SHA-256", "locked", "unusable" */
 	const struct account_scram *scram;
 	size_t scram_count;
-	unsigned line;			/* in the file, from 1 */
+	unsigned line; /* in the file, from 1 */
 };
 
 enum account_note_kind {
@@ -60,20 +60,20 @@ enum account_note_kind {
 
 struct account_note {
 	enum account_note_kind kind;
-	unsigned line, column;		/* from 1; both 0 for the file as a whole */
-	char text[256];			/* a sentence; never shows a credential */
+	unsigned line, column; /* from 1; both 0 for the file as a whole */
+	char text[256];        /* a sentence; never shows a credential */
 };
 
 /* What was found in one file. Zeroed memory is empty. */
 struct account_notes {
 	struct account_note items[USERS_NOTES_MAX];
-	size_t count;			/* of items */
-	size_t errors, warnings;	/* all of them, also those that found no room */
+	size_t count;            /* of items */
+	size_t errors, warnings; /* all of them, also those that found no room */
 };
 
 /* "path:line:column: sentence", or "path: sentence". Returns out, cut at size. */
-const char *account_note_format(const struct account_note *note, const char *path, char *out,
-				size_t size);
+const char *account_note_format(
+    const struct account_note *note, const char *path, char *out, size_t size);
 
 struct account_users;
 
@@ -89,7 +89,7 @@ struct account_users *account_users_read(const char *path, struct account_notes 
 
 /* References may be taken and dropped by any thread. The last one frees and wipes the set. */
 struct account_users *account_users_ref(struct account_users *users);
-void account_users_unref(struct account_users **users);	/* accepts NULL; clears the pointer */
+void account_users_unref(struct account_users **users); /* accepts NULL; clears the pointer */
 
 size_t account_users_count(const struct account_users *users);
 /* In the order of the file; index below the count. Lives as long as the set. */

@@ -15,11 +15,11 @@
 
 /* A user's line, in parts that follow each other in the text. */
 struct place {
-	struct span before;		/* all lines before it, and its blanks */
-	struct span credentials;	/* behind the colon, without blanks at its end */
-	struct span comment;		/* the blanks and # at its end, without line end */
-	struct span after;		/* from the line end on */
-	struct span line;		/* the whole line, with its end */
+	struct span before;      /* all lines before it, and its blanks */
+	struct span credentials; /* behind the colon, without blanks at its end */
+	struct span comment;     /* the blanks and # at its end, without line end */
+	struct span after;       /* from the line end on */
+	struct span line;        /* the whole line, with its end */
 };
 
 /* The credentials end at a # behind a blank or at the line's end; blanks there are not theirs. */
@@ -27,8 +27,8 @@ static size_t credentials_length(struct span rest)
 {
 	size_t len = 0;
 	while (len < rest.len) {
-		bool after_blank = len > 0 && (rest.data[len - 1] == ' ' ||
-					       rest.data[len - 1] == '\t');
+		bool after_blank =
+		    len > 0 && (rest.data[len - 1] == ' ' || rest.data[len - 1] == '\t');
 		if (rest.data[len] == '#' && after_blank)
 			break;
 		len++;
@@ -38,8 +38,8 @@ static size_t credentials_length(struct span rest)
 	return len;
 }
 
-static void place_set(struct place *place, struct span text, struct span line, size_t line_len,
-		      size_t colon_end)
+static void place_set(
+    struct place *place, struct span text, struct span line, size_t line_len, size_t colon_end)
 {
 	const char *start = line.data;
 	struct span rest = span_skip(line, colon_end);
@@ -84,8 +84,8 @@ static bool append_parts(struct buf *out, const struct span parts[], size_t coun
 	return true;
 }
 
-enum users_edit_result users_edit_add(struct span text, struct span name, struct span credential,
-				      struct buf *out)
+enum users_edit_result users_edit_add(
+    struct span text, struct span name, struct span credential, struct buf *out)
 {
 	struct place place;
 	if (find(text, name, &place))
@@ -96,8 +96,8 @@ enum users_edit_result users_edit_add(struct span text, struct span name, struct
 	return append_parts(out, parts, ARRAY_LEN(parts)) ? USERS_EDIT_DONE : USERS_EDIT_TOO_LARGE;
 }
 
-enum users_edit_result users_edit_replace(struct span text, struct span name,
-					  struct span credential, struct buf *out)
+enum users_edit_result users_edit_replace(
+    struct span text, struct span name, struct span credential, struct buf *out)
 {
 	struct place place;
 	if (!find(text, name, &place))
@@ -113,7 +113,8 @@ enum users_edit_result users_edit_remove(struct span text, struct span name, str
 		return USERS_EDIT_NO_SUCH_USER;
 	size_t start = (size_t)(place.line.data - text.data);
 	const struct span parts[] = {
-		span_head(text, start), span_skip(text, start + place.line.len),
+		span_head(text, start),
+		span_skip(text, start + place.line.len),
 	};
 	return append_parts(out, parts, ARRAY_LEN(parts)) ? USERS_EDIT_DONE : USERS_EDIT_TOO_LARGE;
 }
@@ -202,7 +203,7 @@ static bool read_text(struct users_file *file, struct fault *fault_out)
 		char *room = buf_reserve(&file->text, 4096);
 		if (room == NULL) {
 			fault_set(fault_out, FAULT_LOCAL, "%s is larger than %d MiB", file->path,
-				  USERS_FILE_MAX_BYTES / 1024 / 1024);
+			    USERS_FILE_MAX_BYTES / 1024 / 1024);
 			return false;
 		}
 		ssize_t n = read(file->fd, room, 4096);
@@ -215,8 +216,8 @@ static bool read_text(struct users_file *file, struct fault *fault_out)
 	}
 }
 
-bool users_file_open(struct users_file *file, const char *path, bool may_create,
-		     bool *created_out, struct fault *fault_out)
+bool users_file_open(struct users_file *file, const char *path, bool may_create, bool *created_out,
+    struct fault *fault_out)
 {
 	*file = (struct users_file){ .fd = -1 };
 	buf_init_secret(&file->text, USERS_FILE_MAX_BYTES + 4096);
@@ -258,7 +259,7 @@ static bool take_over_owner_and_mode(int fd, int old_fd)
 	struct stat old, new;
 	if (fstat(old_fd, &old) != 0 || fstat(fd, &new) != 0)
 		return false;
-	bool same = old.st_uid == new.st_uid && old.st_gid == new.st_gid;
+	bool same = old.st_uid == new.st_uid &&old.st_gid == new.st_gid;
 	return (same || fchown(fd, old.st_uid, old.st_gid) == 0) &&
 	       fchmod(fd, old.st_mode & 0664) == 0;
 }

@@ -13,8 +13,8 @@
 /* What the prefixes of libxcrypt mean (crypt(5)). The length tells a hash that was cut. */
 static const struct scheme {
 	const char *prefix, *name;
-	unsigned tail;			/* characters behind the last $ */
-	bool cost_field;		/* a field with the cost follows the prefix */
+	unsigned tail;   /* characters behind the last $ */
+	bool cost_field; /* a field with the cost follows the prefix */
 	bool weak;
 } schemes[] = {
 	{ "$y$", "yescrypt", 43, true, false },
@@ -33,7 +33,7 @@ static const struct scheme {
 
 struct parser {
 	struct users_line *line;
-	const char *start;		/* of the line, for columns */
+	const char *start; /* of the line, for columns */
 	bool wrong;
 	bool locked;
 	bool unusable;
@@ -41,11 +41,11 @@ struct parser {
 	const char *scheme;
 };
 
-static void note(struct parser *p, enum account_note_kind kind, const char *at,
-		 const char *format, ...) __attribute__((format(printf, 4, 5)));
+static void note(struct parser *p, enum account_note_kind kind, const char *at, const char *format,
+    ...) __attribute__((format(printf, 4, 5)));
 
-static void note(struct parser *p, enum account_note_kind kind, const char *at,
-		 const char *format, ...)
+static void note(
+    struct parser *p, enum account_note_kind kind, const char *at, const char *format, ...)
 {
 	if (kind == ACCOUNT_NOTE_ERROR)
 		p->wrong = true;
@@ -64,8 +64,12 @@ static void note(struct parser *p, enum account_note_kind kind, const char *at,
 static size_t utf8_length(struct span s)
 {
 	const unsigned char *b = (const unsigned char *)s.data;
-	size_t len = b[0] < 0x80 ? 1 : b[0] < 0xc2 ? 0 : b[0] < 0xe0 ? 2 : b[0] < 0xf0 ? 3 :
-		     b[0] < 0xf5 ? 4 : 0;
+	size_t len = b[0] < 0x80   ? 1
+		     : b[0] < 0xc2 ? 0
+		     : b[0] < 0xe0 ? 2
+		     : b[0] < 0xf0 ? 3
+		     : b[0] < 0xf5 ? 4
+				   : 0;
 	if (len == 0 || len > s.len)
 		return 0;
 	for (size_t i = 1; i < len; i++) {
@@ -125,21 +129,21 @@ static void take_crypt(struct parser *p, struct span hash)
 	const struct scheme *scheme = scheme_of(hash);
 	if (scheme == NULL) {
 		note(p, ACCOUNT_NOTE_WARNING, hash.data,
-		     "no known scheme of password hashes: this user cannot sign in");
+		    "no known scheme of password hashes: this user cannot sign in");
 		p->unusable = true;
 		return;
 	}
 	size_t tail = tail_length(hash);
 	if (tail != scheme->tail || crypt_checksalt(hash.data) == CRYPT_SALT_INVALID) {
 		note(p, ACCOUNT_NOTE_ERROR, hash.data,
-		     "no complete %s hash: %u characters follow the last $ of one, here %zu",
-		     scheme->name, scheme->tail, tail);
+		    "no complete %s hash: %u characters follow the last $ of one, here %zu",
+		    scheme->name, scheme->tail, tail);
 		p->unusable = true;
 		return;
 	}
 	if (scheme->weak)
 		note(p, ACCOUNT_NOTE_WARNING, hash.data,
-		     "%s is weak: \"frank user passwd\" replaces it", scheme->name);
+		    "%s is weak: \"frank user passwd\" replaces it", scheme->name);
 	p->hash = hash;
 	p->scheme = scheme->name;
 }
@@ -158,21 +162,23 @@ static void take_field(struct parser *p, struct span field)
 	char first = field.data[0];
 	if (!is_printable(field)) {
 		note(p, ACCOUNT_NOTE_ERROR, field.data,
-		     "a control byte or a letter beyond ASCII stands in a credential");
+		    "a control byte or a letter beyond ASCII stands in a credential");
 	} else if (first == '!' || first == '*') {
 		p->locked = true;
 	} else if (p->hash.len > 0 || p->unusable) {
 		note(p, ACCOUNT_NOTE_ERROR, field.data,
-		     "a line has one hash, and SCRAM verifiers; this is a further field");
+		    "a line has one hash, and SCRAM verifiers; this is a further field");
 	} else if (first == '$') {
 		take_crypt(p, field);
 	} else if (first == '{') {
-		note(p, ACCOUNT_NOTE_WARNING, field.data, "a scheme in braces is unknown here: a "
-		     "hash begins with $ ($y$, $6$, $2b$); this user cannot sign in");
+		note(p, ACCOUNT_NOTE_WARNING, field.data,
+		    "a scheme in braces is unknown here: a "
+		    "hash begins with $ ($y$, $6$, $2b$); this user cannot sign in");
 		p->unusable = true;
 	} else {
-		note(p, ACCOUNT_NOTE_WARNING, field.data, "this looks like a plain password: "
-		     "\"frank user passwd\" makes a hash; this user cannot sign in");
+		note(p, ACCOUNT_NOTE_WARNING, field.data,
+		    "this looks like a plain password: "
+		    "\"frank user passwd\" makes a hash; this user cannot sign in");
 		p->unusable = true;
 	}
 }
@@ -182,7 +188,7 @@ static void take_scram(struct parser *p, struct span verifier)
 	struct account_user *user = &p->line->user;
 	if (user->scram_count == USERS_SCRAM_MAX) {
 		note(p, ACCOUNT_NOTE_ERROR, verifier.data, "more than %d SCRAM verifiers",
-		     USERS_SCRAM_MAX);
+		    USERS_SCRAM_MAX);
 		return;
 	}
 	struct account_scram parsed;
@@ -191,8 +197,8 @@ static void take_scram(struct parser *p, struct span verifier)
 		note(p, ACCOUNT_NOTE_ERROR, verifier.data, "%s", fault);
 		return;
 	}
-	struct account_scram *grown = mem_realloc((void *)user->scram,
-						  (user->scram_count + 1) * sizeof(*grown));
+	struct account_scram *grown =
+	    mem_realloc((void *)user->scram, (user->scram_count + 1) * sizeof(*grown));
 	grown[user->scram_count++] = parsed;
 	user->scram = grown;
 }
@@ -237,15 +243,16 @@ static void conclude(struct parser *p, const char *at)
 	bool something = p->hash.len > 0 || user->scram_count > 0;
 	if (!something && !p->locked && !p->unusable && !p->wrong)
 		note(p, ACCOUNT_NOTE_ERROR, at,
-		     "nothing stands behind the colon: a hash belongs there, or ! to lock");
+		    "nothing stands behind the colon: a hash belongs there, or ! to lock");
 	if (p->locked) {
 		users_line_fini(user);
 		user->scheme = "locked";
 		return;
 	}
 	user->hash = p->hash;
-	user->scheme = p->hash.len > 0 ? p->scheme :
-		       user->scram_count > 0 ? users_scram_name(user->scram[0].hash) : "unusable";
+	user->scheme = p->hash.len > 0         ? p->scheme
+		       : user->scram_count > 0 ? users_scram_name(user->scram[0].hash)
+					       : "unusable";
 }
 
 enum users_line_result users_line_parse(char *text, size_t len, struct users_line *line_out)
@@ -265,7 +272,7 @@ enum users_line_result users_line_parse(char *text, size_t len, struct users_lin
 		note(&p, ACCOUNT_NOTE_ERROR, line.data, "the name %s", name_fault);
 	if (colon == line.len) {
 		note(&p, ACCOUNT_NOTE_ERROR, line.data + colon,
-		     "a colon and a password hash are missing behind the name");
+		    "a colon and a password hash are missing behind the name");
 		return USERS_LINE_WRONG;
 	}
 	char *rest = text + (line.data - text) + colon + 1;

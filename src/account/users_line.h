@@ -18,15 +18,15 @@ struct users_line_note {
 };
 
 struct users_line {
-	struct account_user user;	/* valid with USERS_LINE_USER only; line is not set */
+	struct account_user user; /* valid with USERS_LINE_USER only; line is not set */
 	struct users_line_note notes[USERS_LINE_NOTES_MAX];
 	size_t note_count;
 };
 
 enum users_line_result {
-	USERS_LINE_USER,		/* perhaps with warnings */
-	USERS_LINE_NOTHING,		/* blank, or a comment */
-	USERS_LINE_WRONG,		/* at least one error is noted */
+	USERS_LINE_USER,    /* perhaps with warnings */
+	USERS_LINE_NOTHING, /* blank, or a comment */
+	USERS_LINE_WRONG,   /* at least one error is noted */
 };
 
 /* text is the line without its LF (a CR at the end is left aside) and has at least one writable

@@ -13,7 +13,7 @@ static const struct mechanism {
 };
 
 static const char form[] =
-	"a verifier has the form SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey";
+    "a verifier has the form SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey";
 
 const char *users_scram_name(enum account_scram_hash hash)
 {
@@ -70,7 +70,7 @@ static bool decode(struct buf *out, struct span text, size_t min, size_t max)
 }
 
 struct parts {
-	struct span salt, stored_key, server_key;	/* in base64 */
+	struct span salt, stored_key, server_key; /* in base64 */
 };
 
 static const char *decode_parts(const struct parts *parts, struct account_scram *scram_out)
@@ -79,7 +79,7 @@ static const char *decode_parts(const struct parts *parts, struct account_scram 
 	const char *fault = NULL;
 	struct buf values;
 	buf_init_secret(&values, USERS_SCRAM_SALT_MAX_BYTES + 2 * ACCOUNT_SCRAM_KEY_MAX_BYTES +
-		4 /* decoding rounds up */);
+				     4 /* decoding rounds up */);
 	if (!decode(&values, parts->salt, 1, USERS_SCRAM_SALT_MAX_BYTES))
 		fault = "the verifier's salt is not base64 of 1 to 128 bytes";
 	else if (!decode(&values, parts->stored_key, key_bytes, key_bytes))

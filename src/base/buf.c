@@ -68,7 +68,7 @@ static void grow(struct buf *b, size_t need)
 		b->data = mem_realloc(b->data, capacity);
 	} else {
 		data = mem_realloc(NULL, capacity);
-		if (len > 0)	/* NULL is no source, not even of nothing */
+		if (len > 0) /* NULL is no source, not even of nothing */
 			memcpy(data, b->data + b->start, len);
 		free_data(b);
 		b->data = data;
@@ -85,8 +85,7 @@ static void make_room(struct buf *b, size_t n)
 
 	if (need <= b->capacity && b->start <= b->capacity - need)
 		return;
-	if (need <= b->capacity &&
-	    (b->start >= b->capacity / 4 || b->capacity >= capacity_max(b)))
+	if (need <= b->capacity && (b->start >= b->capacity / 4 || b->capacity >= capacity_max(b)))
 		move_to_front(b);
 	else
 		grow(b, need);

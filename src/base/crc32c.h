@@ -2,7 +2,8 @@
 #ifndef FRANK_BASE_CRC32C_H
 #define FRANK_BASE_CRC32C_H
 
-/* CRC-32C (Castagnoli, RFC 3720 appendix B.4). Uses the processor's instruction where it has one. */
+/* CRC-32C (Castagnoli, RFC 3720 appendix B.4). Uses the processor's instruction where it has one.
+ */
 
 #include "base/span.h"
 

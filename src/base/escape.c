@@ -51,10 +51,14 @@ static size_t put_hex(char out[ESCAPE_CHARACTER_MAX], unsigned char byte)
 static size_t take_ascii(char c, char out[ESCAPE_CHARACTER_MAX])
 {
 	switch (c) {
-	case '\\': return put(out, "\\\\", 2);
-	case '\r': return put(out, "\\r", 2);
-	case '\n': return put(out, "\\n", 2);
-	case '\t': return put(out, "\\t", 2);
+	case '\\':
+		return put(out, "\\\\", 2);
+	case '\r':
+		return put(out, "\\r", 2);
+	case '\n':
+		return put(out, "\\n", 2);
+	case '\t':
+		return put(out, "\\t", 2);
 	}
 	if (c >= ' ' && c <= '~')
 		return put(out, &c, 1);
@@ -93,7 +97,7 @@ bool escape_append(struct buf *b, struct span bytes)
 
 const char *escape_to(char *out, size_t size, struct span bytes)
 {
-	size_t len = 0, cut = 0;	/* cut: where the mark would still fit */
+	size_t len = 0, cut = 0; /* cut: where the mark would still fit */
 	char character[ESCAPE_CHARACTER_MAX];
 
 	assert(size >= 8);

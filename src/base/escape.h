@@ -4,8 +4,8 @@
 
 /*
  * Peer bytes made fit to be shown: printable ASCII and valid UTF-8 letters stay, a backslash is
- * doubled, everything else becomes \r, \n, \t or \xHH. So no peer can write a line end or a terminal
- * sequence into a log or onto a screen.
+ * doubled, everything else becomes \r, \n, \t or \xHH. So no peer can write a line end or a
+ * terminal sequence into a log or onto a screen.
  */
 
 #include "base/buf.h"

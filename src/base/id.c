@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-#define EPOCH_MS INT64_C(1577836800000)		/* 2020-01-01T00:00:00Z */
+#define EPOCH_MS INT64_C(1577836800000) /* 2020-01-01T00:00:00Z */
 
 enum {
 	SEQUENCE_BITS = 10,

@@ -10,11 +10,11 @@
 
 #include "base/span.h"
 
-#define ID_TEXT_SIZE 14		/* with its NUL */
+#define ID_TEXT_SIZE 14 /* with its NUL */
 
 struct id_source {
 	uint64_t last;
-	unsigned node, lane;	/* below 64 each */
+	unsigned node, lane; /* below 64 each */
 };
 
 void id_source_init(struct id_source *source, unsigned node, unsigned lane);
@@ -25,6 +25,6 @@ uint64_t id_next(struct id_source *source, int64_t wall_ms);
 int64_t id_wall_ms(uint64_t id);
 
 const char *id_format(uint64_t id, char out[ID_TEXT_SIZE]);
-bool id_parse(struct span text, uint64_t *id_out);	/* either case */
+bool id_parse(struct span text, uint64_t *id_out); /* either case */
 
 #endif

@@ -66,11 +66,11 @@ static inline struct list *list_take_first(struct list *head)
 }
 
 #define LIST_ENTRY(link, type, member) CONTAINER_OF(link, type, member)
-#define LIST_FOR_EACH(position, head) \
+#define LIST_FOR_EACH(position, head)                                                              \
 	for (struct list *position = (head)->next; position != (head); position = position->next)
 /* The element at the position may be removed inside the loop. */
-#define LIST_FOR_EACH_SAFE(position, head)                                              \
-	for (struct list *position = (head)->next, *position##_next = position->next; \
+#define LIST_FOR_EACH_SAFE(position, head)                                                         \
+	for (struct list *position = (head)->next, *position##_next = position->next;              \
 	     position != (head); position = position##_next, position##_next = position->next)
 
 #endif

@@ -23,15 +23,15 @@
 
 enum {
 	WAITING_MAX = 4 * 1024 * 1024,
-	TAIL_SIZE = 16,			/* of a line: the mark of a cut, the brace, the line end */
+	TAIL_SIZE = 16, /* of a line: the mark of a cut, the brace, the line end */
 	SLOW_TARGET_MS = 500,
-	GATHER_MS = 10,			/* lines of this long go out as one write */
+	GATHER_MS = 10, /* lines of this long go out as one write */
 	SENTENCE_MAX = 2048,
 };
 
 /* A line in a buffer of the writer begins with one byte for its level. */
 struct batch {
-	char *data;			/* WAITING_MAX bytes; untouched pages cost nothing */
+	char *data; /* WAITING_MAX bytes; untouched pages cost nothing */
 	size_t len;
 };
 
@@ -41,7 +41,7 @@ static struct {
 	pthread_cond_t filled, idle;
 	pthread_t writer;
 	bool writer_runs, writer_writes;
-	bool writer_sleeps;		/* nothing waits: the next line must wake it */
+	bool writer_sleeps; /* nothing waits: the next line must wake it */
 	struct batch filling;
 	uint64_t dropped;
 	enum log_target target;
@@ -385,7 +385,7 @@ void log_start_writer(void)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	sink.writer_runs = pthread_create(&sink.writer, NULL, writer_run, NULL) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (!sink.writer_runs) {		/* lines are written at once, as before */
+	if (!sink.writer_runs) { /* lines are written at once, as before */
 		mem_free(sink.filling.data);
 		sink.filling.data = NULL;
 	}
@@ -401,7 +401,7 @@ static void stop_writer(void)
 	pthread_mutex_unlock(&sink.lock);
 	pthread_join(sink.writer, NULL);
 	pthread_mutex_lock(&sink.lock);
-	write_batch(&sink.filling);	/* what came after its last look */
+	write_batch(&sink.filling); /* what came after its last look */
 	atomic_store(&writer_stops, false);
 	sink.writer_runs = false;
 	mem_free(sink.filling.data);
@@ -446,7 +446,7 @@ static int open_file(const char *path, struct fault *fault_out)
 
 	if (fd < 0)
 		fault_set(fault_out, FAULT_LOCAL, "the log file %s cannot be opened: %s", path,
-			  strerror(errno));
+		    strerror(errno));
 	return fd;
 }
 

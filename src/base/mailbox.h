@@ -20,12 +20,12 @@ struct mailbox_item {
 struct mailbox {
 	pthread_mutex_t lock;
 	struct mailbox_item *first, **last;
-	void (*wake)(void *context);	/* called by the posting thread, outside the lock */
+	void (*wake)(void *context); /* called by the posting thread, outside the lock */
 	void *wake_context;
 };
 
 void mailbox_init(struct mailbox *m, void (*wake)(void *context), void *wake_context);
-void mailbox_fini(struct mailbox *m);	/* the box must be empty */
+void mailbox_fini(struct mailbox *m); /* the box must be empty */
 
 void mailbox_post(struct mailbox *m, struct mailbox_item *item);
 

@@ -25,9 +25,9 @@ struct slot {
 struct map {
 	uint64_t seed[2];
 	struct slot *slots;
-	size_t slot_count;	/* 0 or a power of two */
-	size_t count;		/* slots with a value */
-	size_t used;		/* and those that had one */
+	size_t slot_count; /* 0 or a power of two */
+	size_t count;      /* slots with a value */
+	size_t used;       /* and those that had one */
 };
 
 /* SipHash-1-3 (Aumasson and Bernstein): keyed, fast for short input. */
@@ -61,8 +61,10 @@ static void sip_word(uint64_t v[4], uint64_t word)
 static uint64_t sip_hash(const uint64_t seed[2], struct span key)
 {
 	uint64_t v[4] = {
-		seed[0] ^ UINT64_C(0x736f6d6570736575), seed[1] ^ UINT64_C(0x646f72616e646f6d),
-		seed[0] ^ UINT64_C(0x6c7967656e657261), seed[1] ^ UINT64_C(0x7465646279746573),
+		seed[0] ^ UINT64_C(0x736f6d6570736575),
+		seed[1] ^ UINT64_C(0x646f72616e646f6d),
+		seed[0] ^ UINT64_C(0x6c7967656e657261),
+		seed[1] ^ UINT64_C(0x7465646279746573),
 	};
 	uint64_t word, last = (uint64_t)key.len << 56;
 

@@ -31,8 +31,8 @@ int64_t moment_monotonic_us(void)
 
 struct civil {
 	int64_t year;
-	unsigned month, day;		/* from 1 */
-	unsigned weekday;		/* 0 is Sunday */
+	unsigned month, day; /* from 1 */
+	unsigned weekday;    /* 0 is Sunday */
 	unsigned hour, minute, second, ms;
 };
 
@@ -40,14 +40,14 @@ struct civil {
    counted in eras of 400, so that the leap day is the last of its year and eras are alike. */
 static void set_date(struct civil *c, int64_t days)
 {
-	int64_t shifted = days + 719468;	/* 0 is 1 March 0000 */
+	int64_t shifted = days + 719468; /* 0 is 1 March 0000 */
 	int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
 	unsigned day_of_era = (unsigned)(shifted - era * 146097);
-	unsigned year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 -
-				day_of_era / 146096) / 365;
-	unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 -
-					     year_of_era / 100);
-	unsigned month = (5 * day_of_year + 2) / 153;	/* 0 is March */
+	unsigned year_of_era =
+	    (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	unsigned day_of_year =
+	    day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	unsigned month = (5 * day_of_year + 2) / 153; /* 0 is March */
 
 	c->day = day_of_year - (153 * month + 2) / 5 + 1;
 	c->month = month < 10 ? month + 3 : month - 9;
@@ -77,7 +77,7 @@ const char *moment_format_rfc3339(int64_t wall_ms, char out[MOMENT_TEXT_MAX])
 	struct civil c = civil_from_wall(wall_ms);
 
 	snprintf(out, MOMENT_TEXT_MAX, "%04lld-%02u-%02uT%02u:%02u:%02uZ", (long long)c.year,
-		 c.month, c.day, c.hour, c.minute, c.second);
+	    c.month, c.day, c.hour, c.minute, c.second);
 	return out;
 }
 
@@ -86,32 +86,31 @@ const char *moment_format_rfc3339_ms(int64_t wall_ms, char out[MOMENT_TEXT_MAX])
 	struct civil c = civil_from_wall(wall_ms);
 
 	snprintf(out, MOMENT_TEXT_MAX, "%04lld-%02u-%02uT%02u:%02u:%02u.%03uZ", (long long)c.year,
-		 c.month, c.day, c.hour, c.minute, c.second, c.ms);
+	    c.month, c.day, c.hour, c.minute, c.second, c.ms);
 	return out;
 }
 
 const char *moment_format_rfc5322(int64_t wall_ms, char out[MOMENT_TEXT_MAX])
 {
 	static const char weekdays[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
-					    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug",
+		"Sep", "Oct", "Nov", "Dec" };
 	struct civil c = civil_from_wall(wall_ms);
 
-	snprintf(out, MOMENT_TEXT_MAX, "%s, %u %s %04lld %02u:%02u:%02u +0000",
-		 weekdays[c.weekday], c.day, months[c.month - 1], (long long)c.year, c.hour,
-		 c.minute, c.second);
+	snprintf(out, MOMENT_TEXT_MAX, "%s, %u %s %04lld %02u:%02u:%02u +0000", weekdays[c.weekday],
+	    c.day, months[c.month - 1], (long long)c.year, c.hour, c.minute, c.second);
 	return out;
 }
 
 /* The smaller unit is left out when there is none of it. */
 static void format_pair(char out[MOMENT_TEXT_MAX], int64_t seconds, int64_t unit, char unit_name,
-			int64_t part, char part_name)
+    int64_t part, char part_name)
 {
 	int64_t parts = seconds % unit / part;
 
 	if (parts)
 		snprintf(out, MOMENT_TEXT_MAX, "%lld%c %lld%c", (long long)(seconds / unit),
-			 unit_name, (long long)parts, part_name);
+		    unit_name, (long long)parts, part_name);
 	else
 		snprintf(out, MOMENT_TEXT_MAX, "%lld%c", (long long)(seconds / unit), unit_name);
 }

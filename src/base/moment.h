@@ -3,9 +3,9 @@
 #define FRANK_BASE_MOMENT_H
 
 /*
- * Time values. A loop reads the clock once a turn and passes it down; pure code never reads it. Wall
- * times are milliseconds since 1970 in UTC and go into files and texts; monotonic times are for
- * deadlines. An absent time is 0.
+ * Time values. A loop reads the clock once a turn and passes it down; pure code never reads it.
+ * Wall times are milliseconds since 1970 in UTC and go into files and texts; monotonic times are
+ * for deadlines. An absent time is 0.
  */
 
 #include <stddef.h>

@@ -24,7 +24,7 @@ struct span {
 #define SPAN_ARG(s) (int)(s).len, (s).data
 
 struct span span_of(const void *data, size_t len);
-struct span span_from_string(const char *string);	/* NULL gives the empty span */
+struct span span_from_string(const char *string); /* NULL gives the empty span */
 
 bool span_equal(struct span a, struct span b);
 bool span_equal_nocase(struct span a, struct span b);
@@ -47,8 +47,8 @@ struct span span_head(struct span s, size_t n);
 /* s without blanks (SP, HTAB) at both ends. */
 struct span span_trim(struct span s);
 
-/* Takes the bytes up to the separator off *s, and the separator with them. Returns false, and leaves
-   both arguments alone, when *s is empty; the last piece needs no separator. */
+/* Takes the bytes up to the separator off *s, and the separator with them. Returns false, and
+   leaves both arguments alone, when *s is empty; the last piece needs no separator. */
 bool span_take_until(struct span *s, char separator, struct span *piece_out);
 
 /* Takes a run of non-blanks off *s, with the blanks before it. False when there is none. */
@@ -57,7 +57,8 @@ bool span_take_word(struct span *s, struct span *word_out);
 /* Decimal digits only, no sign, no blanks. False on anything else and on overflow. */
 bool span_to_u64(struct span s, uint64_t *value_out);
 
-/* A NUL-terminated copy on the heap, for OS calls. NULL when s contains a NUL. Free with mem_free(). */
+/* A NUL-terminated copy on the heap, for OS calls. NULL when s contains a NUL. Free with
+ * mem_free(). */
 char *span_to_string(struct span s);
 
 /* ASCII classes; the C library's depend on the locale. */

@@ -13,7 +13,7 @@
 
 struct worker_pool {
 	pthread_mutex_t lock;
-	pthread_cond_t wanted;		/* a job was queued, or the end was declared */
+	pthread_cond_t wanted; /* a job was queued, or the end was declared */
 	struct mailbox_item *first, **last;
 	size_t waiting, queue_max;
 	bool ending;
@@ -49,7 +49,7 @@ static void *work(void *context)
 		(void)setpriority(PRIO_PROCESS, (id_t)gettid(), pool->nice);
 	struct worker_job *job;
 	while ((job = take_job(pool)) != NULL) {
-		struct mailbox *reply_to = job->reply_to;	/* run() may free the job */
+		struct mailbox *reply_to = job->reply_to; /* run() may free the job */
 		job->run(job);
 		if (reply_to != NULL)
 			mailbox_post(reply_to, &job->item);
@@ -71,8 +71,8 @@ static void start_thread(struct worker_pool *pool, const char *name)
 	pool->threads[pool->thread_count++] = thread;
 }
 
-struct worker_pool *worker_pool_create(const char *name, unsigned threads, size_t queue_max,
-				       int nice)
+struct worker_pool *worker_pool_create(
+    const char *name, unsigned threads, size_t queue_max, int nice)
 {
 	assert(threads > 0 && queue_max > 0 && nice >= 0 && nice <= WORKER_NICE_MAX);
 	struct worker_pool *pool = mem_alloc(sizeof(*pool) + threads * sizeof(pool->threads[0]));

@@ -18,9 +18,9 @@
    posted, and the receiver's afterwards. */
 struct worker_job {
 	struct mailbox_item item;
-	unsigned kind;			/* for the receiver's switch; the pool never looks at it */
-	void (*run)(struct worker_job *job);	/* called once, in one of the threads */
-	struct mailbox *reply_to;	/* must outlive the pool. NULL: run() frees the job */
+	unsigned kind; /* for the receiver's switch; the pool never looks at it */
+	void (*run)(struct worker_job *job); /* called once, in one of the threads */
+	struct mailbox *reply_to;            /* must outlive the pool. NULL: run() frees the job */
 };
 
 #define WORKER_JOB_OF(mailbox_item) CONTAINER_OF(mailbox_item, struct worker_job, item)
@@ -33,8 +33,8 @@ struct worker_pool;
    blocked. queue_max counts jobs that no thread has begun yet. nice goes from 0 (as the
    process) to WORKER_NICE_MAX and lowers the threads' priority. Ends the process when a thread
    cannot be made. */
-struct worker_pool *worker_pool_create(const char *name, unsigned threads, size_t queue_max,
-				       int nice);
+struct worker_pool *worker_pool_create(
+    const char *name, unsigned threads, size_t queue_max, int nice);
 
 /* Runs every job that was taken, posts it, ends the threads and frees the pool. Waits for all that:
    not for a loop in service. Accepts NULL; clears the pointer. */

@@ -19,17 +19,17 @@
 /* Exit status of every subcommand but sendmail, which has sysexits. */
 enum cli_exit {
 	CLI_EXIT_DONE = 0,
-	CLI_EXIT_FOUND = 1,		/* the peer refused, something was found, no such id */
-	CLI_EXIT_USAGE = 2,		/* usage or configuration */
-	CLI_EXIT_LOCAL = 3,		/* could not try: no file, no daemon, no connection */
+	CLI_EXIT_FOUND = 1, /* the peer refused, something was found, no such id */
+	CLI_EXIT_USAGE = 2, /* usage or configuration */
+	CLI_EXIT_LOCAL = 3, /* could not try: no file, no daemon, no connection */
 };
 
 struct cli_command {
 	const char *name;
-	const char *synopsis;		/* what stands behind "frank NAME": "add|list [-c FILE]" */
-	const char *summary;		/* one line, no full stop */
-	const char *about;		/* lines for --help between summary and options; NULL */
-	const struct cli_option *options;	/* may be NULL: then about describes them */
+	const char *synopsis; /* what stands behind "frank NAME": "add|list [-c FILE]" */
+	const char *summary;  /* one line, no full stop */
+	const char *about;    /* lines for --help between summary and options; NULL */
+	const struct cli_option *options; /* may be NULL: then about describes them */
 	size_t option_count;
 	/* argv[0] is the subcommand's name. Returns an exit status. */
 	int (*run)(int argc, char **argv);
@@ -55,8 +55,8 @@ int cli_print_help(const struct cli_command *command);
 /* Reads the options of the row into target, as cli_options_parse() does; says what is wrong, and
    prints --help. Returns the number of operands, which it leaves in argv[1] and behind; or -1, and
    *status_out is what the command returns. */
-int cli_read_options(const struct cli_command *command, int argc, char **argv, void *target,
-		     int *status_out);
+int cli_read_options(
+    const struct cli_command *command, int argc, char **argv, void *target, int *status_out);
 
 /* To standard error: "frank: ", the sentence, a line end. */
 void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -83,9 +83,9 @@ char *cli_machine_name(void);
 
 /* Where a password comes from. */
 struct cli_password_source {
-	const char *file;		/* --password-file: a path, or "-" for standard input */
-	const char *prompt;		/* when file is NULL: "Password for anna" */
-	bool twice;			/* ask again on the terminal, and compare */
+	const char *file;   /* --password-file: a path, or "-" for standard input */
+	const char *prompt; /* when file is NULL: "Password for anna" */
+	bool twice;         /* ask again on the terminal, and compare */
 };
 
 /* Appends the password to out, a secret buf. The terminal's echo is off meanwhile, and is put back

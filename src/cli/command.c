@@ -15,7 +15,7 @@ int cli_print_help(const struct cli_command *command)
 	struct buf text;
 	buf_init(&text, HELP_MAX);
 	buf_printf(&text, "usage: frank %s%s%s\n\n%s.\n", command->name,
-		   command->synopsis[0] != '\0' ? " " : "", command->synopsis, command->summary);
+	    command->synopsis[0] != '\0' ? " " : "", command->synopsis, command->summary);
 	if (command->about != NULL)
 		buf_printf(&text, "\n%s", command->about);
 	if (command->option_count > 0)
@@ -26,13 +26,13 @@ int cli_print_help(const struct cli_command *command)
 	return cli_finish(CLI_EXIT_DONE);
 }
 
-int cli_read_options(const struct cli_command *command, int argc, char **argv, void *target,
-		     int *status_out)
+int cli_read_options(
+    const struct cli_command *command, int argc, char **argv, void *target, int *status_out)
 {
 	int operands = 0;
 	struct fault fault;
-	switch (cli_options_parse(command->options, command->option_count, argc, argv, target,
-				  &operands, &fault)) {
+	switch (cli_options_parse(
+	    command->options, command->option_count, argc, argv, target, &operands, &fault)) {
 	case CLI_OPTION_PARSED:
 		return operands;
 	case CLI_OPTION_HELP:
@@ -48,18 +48,20 @@ int cli_read_options(const struct cli_command *command, int argc, char **argv, v
 static void print_commands(FILE *stream, const struct cli_command *const commands[], size_t count)
 {
 	fputs("usage: frank COMMAND [ARGUMENT …]\n\n"
-	      "An authenticated SMTP relay that speaks plainly.\n\n", stream);
+	      "An authenticated SMTP relay that speaks plainly.\n\n",
+	    stream);
 	for (size_t i = 0; i < count; i++)
 		fprintf(stream, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("\n"
 	      "  frank COMMAND --help says what a command takes; frank --version which this is.\n"
-	      "  Manual pages: frank(1), frank.conf(5).\n", stream);
+	      "  Manual pages: frank(1), frank.conf(5).\n",
+	    stream);
 }
 
 /* ---- finding the command ---- */
 
-static const struct cli_command *find(const struct cli_command *const commands[], size_t count,
-				      const char *name)
+static const struct cli_command *find(
+    const struct cli_command *const commands[], size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(commands[i]->name, name) == 0)

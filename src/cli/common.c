@@ -39,8 +39,8 @@ int cli_finish(int done)
 
 int cli_json_print(json_t *object, int done)
 {
-	bool printed = object != NULL && json_dumpf(object, stdout, JSON_COMPACT) == 0 &&
-		       putchar('\n') != EOF;
+	bool printed =
+	    object != NULL && json_dumpf(object, stdout, JSON_COMPACT) == 0 && putchar('\n') != EOF;
 	json_decref(object);
 	if (!printed) {
 		cli_complain("the JSON output cannot be written");

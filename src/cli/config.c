@@ -18,7 +18,7 @@ struct task {
 static const struct cli_option options[] = {
 	CLI_OPTION_CONFIG(struct task, path),
 	{ "json", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, json),
-	  "check: the problems as {\"errors\":[…],\"warnings\":[…]}" },
+	    "check: the problems as {\"errors\":[…],\"warnings\":[…]}" },
 };
 
 /* ---- check: as text ---- */
@@ -57,8 +57,7 @@ static void print_sum(const char *path, size_t errors, size_t warnings)
 
 static json_t *problem_json(const struct config_problem *problem)
 {
-	json_t *object = json_pack("{s:o}", "file",
-				   cli_json_text(span_from_string(problem->file)));
+	json_t *object = json_pack("{s:o}", "file", cli_json_text(span_from_string(problem->file)));
 	if (problem->line > 0) {
 		json_object_set_new(object, "line", json_integer(problem->line));
 		json_object_set_new(object, "column", json_integer(problem->column));
@@ -68,8 +67,8 @@ static json_t *problem_json(const struct config_problem *problem)
 }
 
 /* "error: text", or "place: error: text". False when the line is of another level. */
-static bool split_line(struct span line, const char *level, struct span *place_out,
-		       struct span *text_out)
+static bool split_line(
+    struct span line, const char *level, struct span *place_out, struct span *text_out)
 {
 	char mark[16];
 	snprintf(mark, sizeof(mark), "%s: ", level);
@@ -133,14 +132,15 @@ static bool load_all(const char *path, struct config_report *report, struct buf 
 }
 
 static int report_check(const struct task *task, const char *path,
-			const struct config_report *report, struct span problems, int status)
+    const struct config_report *report, struct span problems, int status)
 {
 	size_t errors = report->error_count + count_lines(problems, "error");
 	size_t warnings = report->warning_count + count_lines(problems, "warning");
 	if (task->json)
-		return cli_json_print(json_pack("{s:o, s:o}",
-				"errors", level_json(report, problems, false),
-				"warnings", level_json(report, problems, true)), status);
+		return cli_json_print(
+		    json_pack("{s:o, s:o}", "errors", level_json(report, problems, false),
+			"warnings", level_json(report, problems, true)),
+		    status);
 	print_problems(report, problems);
 	print_sum(path, errors, warnings);
 	return cli_finish(status);
@@ -156,8 +156,8 @@ static int check(const struct task *task)
 	config_report_init(report);
 	buf_init(&problems, TEXT_MAX);
 	bool good = load_all(path, report, &problems);
-	int status = report_check(task, path, report, buf_span(&problems),
-				  good ? CLI_EXIT_DONE : CLI_EXIT_USAGE);
+	int status = report_check(
+	    task, path, report, buf_span(&problems), good ? CLI_EXIT_DONE : CLI_EXIT_USAGE);
 	buf_fini(&problems);
 	config_report_fini(report);
 	mem_free(report);

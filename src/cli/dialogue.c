@@ -21,8 +21,8 @@ static const char *colour_of(const struct trace_line *line, const char *mark)
 	return line->sent ? "\033[36m" : "\033[32m";
 }
 
-static void print_front(FILE *stream, const struct cli_dialogue_style *style, int64_t wall_ms,
-			uint64_t dialogue)
+static void print_front(
+    FILE *stream, const struct cli_dialogue_style *style, int64_t wall_ms, uint64_t dialogue)
 {
 	if (style->times)
 		fprintf(stream, "%8.3f ", (double)(wall_ms - style->start_ms) / 1000);
@@ -39,8 +39,8 @@ static void print_text(FILE *stream, const struct trace_line *line)
 		fputs(line->text, stream);
 }
 
-void cli_dialogue_print(FILE *stream, const struct cli_dialogue_style *style,
-			const struct trace_line *line)
+void cli_dialogue_print(
+    FILE *stream, const struct cli_dialogue_style *style, const struct trace_line *line)
 {
 	const char *mark = trace_line_mark(line);
 	print_front(stream, style, line->wall_ms, line->dialogue);
@@ -51,8 +51,8 @@ void cli_dialogue_print(FILE *stream, const struct cli_dialogue_style *style,
 	fputs(style->colour ? "\033[0m\n" : "\n", stream);
 }
 
-void cli_dialogue_print_failure(FILE *stream, const struct cli_dialogue_style *style,
-				const char *text)
+void cli_dialogue_print_failure(
+    FILE *stream, const struct cli_dialogue_style *style, const char *text)
 {
 	if (style->times)
 		fprintf(stream, "%8s ", "");
@@ -69,8 +69,8 @@ static const char *speaker(const struct trace_line *line)
 json_t *cli_dialogue_json_line(const struct trace_line *line, size_t number, int64_t start_ms)
 {
 	bool content = !line->note && line->kind == SMTP_LINE_KIND_CONTENT;
-	json_t *text = content ? json_sprintf("[content, %s octets]", line->text) :
-				 json_string(line->text);
+	json_t *text =
+	    content ? json_sprintf("[content, %s octets]", line->text) : json_string(line->text);
 	return json_pack("{s:I, s:s, s:o, s:f}", "n", (json_int_t)number, "from", speaker(line),
-			 "text", text, "t", (double)(line->wall_ms - start_ms) / 1000);
+	    "text", text, "t", (double)(line->wall_ms - start_ms) / 1000);
 }

@@ -14,7 +14,7 @@ struct task {
 	const char *verb;
 	unsigned width;
 	int64_t now_ms;
-	json_t *items;			/* with --json */
+	json_t *items; /* with --json */
 	size_t count;
 };
 
@@ -33,7 +33,8 @@ static void print_list(const char *label, const json_t *list)
 	if (!json_is_array(list))
 		return;
 	printf("  %-17s", label);
-	json_array_foreach(list, i, word) {
+	json_array_foreach(list, i, word)
+	{
 		fputc(' ', stdout);
 		cli_screen_put(stdout, span_from_string(json_string_value(word)), 0);
 	}
@@ -57,18 +58,17 @@ static void print_time(const struct task *task, const char *label, int64_t at_ms
 		return;
 	moment_format_duration(ahead ? at_ms - task->now_ms : task->now_ms - at_ms, distance);
 	printf("  %-17s %s (%s%s%s)\n", label, moment_format_rfc3339(at_ms, text),
-	       ahead ? "in " : "", distance, ahead ? "" : " ago");
+	    ahead ? "in " : "", distance, ahead ? "" : " ago");
 }
 
 static void print_use(const json_t *hop)
 {
 	printf("  %-17s %llu waiting, %llu held, %llu under way, on %llu of %llu connections\n",
-	       "queue",
-	       (unsigned long long)cli_json_number(hop, "waiting"),
-	       (unsigned long long)cli_json_number(hop, "held"),
-	       (unsigned long long)cli_json_number(hop, "active"),
-	       (unsigned long long)cli_json_number(hop, "connections"),
-	       (unsigned long long)cli_json_number(hop, "width"));
+	    "queue", (unsigned long long)cli_json_number(hop, "waiting"),
+	    (unsigned long long)cli_json_number(hop, "held"),
+	    (unsigned long long)cli_json_number(hop, "active"),
+	    (unsigned long long)cli_json_number(hop, "connections"),
+	    (unsigned long long)cli_json_number(hop, "width"));
 }
 
 static void print_pause(const struct task *task, const json_t *hop)
@@ -86,8 +86,9 @@ static void print_hop(struct task *task, const json_t *hop)
 	if (task->count++ > 0)
 		fputc('\n', stdout);
 	cli_screen_put(stdout, cli_json_get(hop, "hop"), 0);
-	fputs(json_is_false(json_object_get(hop, "configured")) ?
-	      " (no route leads there now)\n" : "\n", stdout);
+	fputs(json_is_false(json_object_get(hop, "configured")) ? " (no route leads there now)\n"
+								: "\n",
+	    stdout);
 	print_text("account", cli_json_get(hop, "account"));
 	print_list("extensions", json_object_get(hop, "extensions"));
 	print_list("mechanisms", json_object_get(hop, "mechanisms"));
@@ -156,8 +157,8 @@ static int run(int argc, char **argv)
 		return status;
 	task.verb = operands > 0 ? argv[1] : "list";
 	if (strcmp(task.verb, "list") == 0)
-		return operands > 1 ? cli_usage("hop", "list takes no name; see show") :
-				      ask(&task, NULL);
+		return operands > 1 ? cli_usage("hop", "list takes no name; see show")
+				    : ask(&task, NULL);
 	if (strcmp(task.verb, "show") != 0 && strcmp(task.verb, "forget") != 0)
 		return cli_usage("hop", "%s is not one of list, show and forget", task.verb);
 	if (operands != 2 || argv[2][0] == '\0')

@@ -57,8 +57,8 @@ static const char *variable(void *context, const char *name)
 	return getenv(name);
 }
 
-static bool list_files(void *context, const char *pattern, struct buf *paths_out,
-		       struct fault *fault_out)
+static bool list_files(
+    void *context, const char *pattern, struct buf *paths_out, struct fault *fault_out)
 {
 	glob_t found;
 	int result = glob(pattern, GLOB_ERR, NULL, &found);
@@ -68,8 +68,8 @@ static bool list_files(void *context, const char *pattern, struct buf *paths_out
 		return fail(fault_out, result == GLOB_NOSPACE ? strerror(ENOMEM) : strerror(errno));
 	bool fits = true;
 	for (size_t i = 0; i < found.gl_pathc && fits; i++)
-		fits = buf_append(paths_out,
-				  span_of(found.gl_pathv[i], strlen(found.gl_pathv[i]) + 1));
+		fits = buf_append(
+		    paths_out, span_of(found.gl_pathv[i], strlen(found.gl_pathv[i]) + 1));
 	globfree(&found);
 	return fits || fail(fault_out, "too many files fit the pattern");
 }
@@ -77,7 +77,9 @@ static bool list_files(void *context, const char *pattern, struct buf *paths_out
 const struct config_source *cli_config_source(void)
 {
 	static const struct config_source source = {
-		.read_file = read_file, .variable = variable, .list_files = list_files,
+		.read_file = read_file,
+		.variable = variable,
+		.list_files = list_files,
 	};
 	return &source;
 }
@@ -128,8 +130,8 @@ static char *qualified_name(const char *name)
 	if (getaddrinfo(name, NULL, &hints, &found) != 0)
 		return NULL;
 	const char *canonical = found->ai_canonname;
-	char *result = canonical != NULL && strchr(canonical, '.') != NULL ?
-		       mem_strdup(canonical) : NULL;
+	char *result =
+	    canonical != NULL && strchr(canonical, '.') != NULL ? mem_strdup(canonical) : NULL;
 	freeaddrinfo(found);
 	return result;
 }

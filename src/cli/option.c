@@ -16,7 +16,7 @@ struct reading {
 	size_t count;
 	int argc;
 	char **argv;
-	int next;			/* the argument not looked at yet */
+	int next; /* the argument not looked at yet */
 	char *target;
 	struct fault *fault;
 };
@@ -62,15 +62,15 @@ static bool fail_unknown(struct reading *r, struct span name)
 			near = r->options[i].name;
 	}
 	if (near != NULL)
-		return fail(r, "--%.*s is no option here; did you mean --%s?", SPAN_ARG(name),
-			    near);
+		return fail(
+		    r, "--%.*s is no option here; did you mean --%s?", SPAN_ARG(name), near);
 	return fail(r, "--%.*s is no option here", SPAN_ARG(name));
 }
 
 /* ---- values ---- */
 
-static bool set_choice(struct reading *r, const struct cli_option *option, const char *value,
-		       int *field)
+static bool set_choice(
+    struct reading *r, const struct cli_option *option, const char *value, int *field)
 {
 	struct span choices = span_from_string(option->value), choice;
 	for (int i = 0; span_take_until(&choices, '|', &choice); i++) {
@@ -89,8 +89,13 @@ static bool read_number(const char *value, uint64_t *number_out)
 
 static bool read_size(const char *value, uint64_t *bytes_out)
 {
-	static const struct unit { const char *name; unsigned shift; } units[] = {
-		{ "KB", 10 }, { "MB", 20 }, { "GB", 30 },
+	static const struct unit {
+		const char *name;
+		unsigned shift;
+	} units[] = {
+		{ "KB", 10 },
+		{ "MB", 20 },
+		{ "GB", 30 },
 	};
 	struct span text = span_from_string(value);
 	uint64_t number;
@@ -107,7 +112,7 @@ static bool read_size(const char *value, uint64_t *bytes_out)
 }
 
 static bool add_to_list(struct reading *r, const struct cli_option *option, const char *value,
-			struct cli_option_list *list)
+    struct cli_option_list *list)
 {
 	if (list->count == CLI_OPTION_LIST_MAX)
 		return fail(r, "--%s: %d are the limit", option->name, CLI_OPTION_LIST_MAX);
@@ -187,12 +192,16 @@ static bool asks_for_help(const char *argument)
 }
 
 enum cli_option_result cli_options_parse(const struct cli_option *options, size_t count, int argc,
-					 char **argv, void *target, int *operands_out,
-					 struct fault *fault_out)
+    char **argv, void *target, int *operands_out, struct fault *fault_out)
 {
 	struct reading r = {
-		.options = options, .count = count, .argc = argc, .argv = argv, .next = 1,
-		.target = target, .fault = fault_out,
+		.options = options,
+		.count = count,
+		.argc = argc,
+		.argv = argv,
+		.next = 1,
+		.target = target,
+		.fault = fault_out,
 	};
 	int operands = 0;
 	bool only_operands = false;

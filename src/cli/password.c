@@ -31,17 +31,17 @@ static bool read_from_file(const char *path, struct buf *out)
 	const char *name = standard_input ? "standard input" : path;
 	struct buf password;
 	buf_init_secret(&password, SECRET_MAX_BYTES);
-	bool done = standard_input ?
-		account_secret_read_fd(STDIN_FILENO, name, &password, &exposed, &fault) :
-		account_secret_read(path, &password, &exposed, &fault);
+	bool done = standard_input
+			? account_secret_read_fd(STDIN_FILENO, name, &password, &exposed, &fault)
+			: account_secret_read(path, &password, &exposed, &fault);
 	if (!done) {
 		cli_complain("%s", fault.text);
 	} else if (!is_one_line(buf_span(&password))) {
 		cli_complain("%s has more than one line: a password is expected there", name);
 		done = false;
 	} else if (password.len > CLI_PASSWORD_MAX_BYTES || !buf_append(out, buf_span(&password))) {
-		cli_complain("the password in %s is longer than %d bytes", name,
-			     CLI_PASSWORD_MAX_BYTES);
+		cli_complain(
+		    "the password in %s is longer than %d bytes", name, CLI_PASSWORD_MAX_BYTES);
 		done = false;
 	}
 	if (done && exposed)
@@ -101,14 +101,15 @@ static void prompt_close(struct prompt *p)
 static void say(const struct prompt *p, const char *text)
 {
 	ssize_t written = write(p->tty, text, strlen(text));
-	(void)written;		/* a terminal that does not show the prompt still reads */
+	(void)written; /* a terminal that does not show the prompt still reads */
 }
 
 /* One line in canonical mode; a line that is too long is read to its end. */
 static enum line_result read_line(const struct prompt *p, struct buf *out)
 {
 	struct pollfd wait_for[] = {
-		{ .fd = p->tty, .events = POLLIN }, { .fd = p->signals, .events = POLLIN },
+		{ .fd = p->tty, .events = POLLIN },
+		{ .fd = p->signals, .events = POLLIN },
 	};
 	bool fits = true;
 	for (;;) {
@@ -154,8 +155,8 @@ static bool ask(const struct prompt *p, const char *prompt, struct buf *out)
 	return false;
 }
 
-static bool ask_both(const struct prompt *p, const struct cli_password_source *source,
-		     struct buf *password)
+static bool ask_both(
+    const struct prompt *p, const struct cli_password_source *source, struct buf *password)
 {
 	if (!ask(p, source->prompt, password))
 		return false;

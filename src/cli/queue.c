@@ -25,20 +25,20 @@ struct task {
 
 static const struct cli_option options[] = {
 	{ "all", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, all),
-	  "every message that the options below let through" },
+	    "every message that the options below let through" },
 	{ "hop", 0, CLI_OPTION_TEXT, "HOP", offsetof(struct task, hop),
-	  "its next hop has this in its name; * stands for\nany run of characters" },
+	    "its next hop has this in its name; * stands for\nany run of characters" },
 	{ "from", 0, CLI_OPTION_TEXT, "PATTERN", offsetof(struct task, from),
-	  "its sender: an address, @domain, or with *;\n<> is the empty one of bounces" },
+	    "its sender: an address, @domain, or with *;\n<> is the empty one of bounces" },
 	{ "to", 0, CLI_OPTION_TEXT, "PATTERN", offsetof(struct task, to),
-	  "one of its recipients: likewise" },
+	    "one of its recipients: likewise" },
 	{ "older", 0, CLI_OPTION_TEXT, "TIME", offsetof(struct task, older),
-	  "it came longer ago than that: 30m, 12h, 5d" },
+	    "it came longer ago than that: 30m, 12h, 5d" },
 	{ "state", 0, CLI_OPTION_LIST, "STATE", offsetof(struct task, states),
-	  "active, deferred, held, broken, done, bounced,\ndropped; may be given again. The last "
-	  "three are\nhistory, which list leaves out otherwise" },
+	    "active, deferred, held, broken, done, bounced,\ndropped; may be given again. The last "
+	    "three are\nhistory, which list leaves out otherwise" },
 	{ "dry-run", 'n', CLI_OPTION_FLAG, NULL, offsetof(struct task, dry_run),
-	  "only say how many would be changed" },
+	    "only say how many would be changed" },
 	CLI_OPTION_CONFIG(struct task, config),
 	CLI_OPTION_SOCKET(struct task, socket),
 	CLI_OPTION_JSON(struct task, json),
@@ -54,9 +54,10 @@ static void set_pattern(json_t *request, const char *key, const char *text, bool
 	if (strcmp(text, "<>") == 0)
 		text = "";
 	bool star = strchr(text, '*') != NULL;
-	json_t *value = star ? json_string(text) :
-			part ? json_sprintf("*%s*", text) :
-			text[0] == '@' ? json_sprintf("*%s", text) : json_string(text);
+	json_t *value = star             ? json_string(text)
+			: part           ? json_sprintf("*%s*", text)
+			: text[0] == '@' ? json_sprintf("*%s", text)
+					 : json_string(text);
 	json_object_set_new(request, key, value);
 }
 
@@ -84,15 +85,15 @@ static int set_options(const struct task *task, json_t *request)
 	if (task->states.count > 0) {
 		json_t *array = json_array();
 		for (size_t i = 0; i < task->states.count; i++)
-			json_array_append_new(array, cli_json_text(
-					span_from_string(task->states.items[i])));
+			json_array_append_new(
+			    array, cli_json_text(span_from_string(task->states.items[i])));
 		json_object_set_new(request, "states", array);
 	}
 	if (task->older == NULL)
 		return -1;
 	if (!cli_duration_parse(span_from_string(task->older), &older_s))
-		return cli_usage("queue", "--older wants a time as in 30m, 12h or 5d, not \"%s\"",
-				 task->older);
+		return cli_usage(
+		    "queue", "--older wants a time as in 30m, 12h or 5d, not \"%s\"", task->older);
 	json_object_set_new(request, "older", json_integer(older_s));
 	return -1;
 }
@@ -140,8 +141,8 @@ static bool take_lines(struct queue_work *work, struct queue_printer *printer)
 	return go_on;
 }
 
-static int work_directly(struct spool_store *store, struct queue_work *work,
-			 struct queue_printer *printer)
+static int work_directly(
+    struct spool_store *store, struct queue_work *work, struct queue_printer *printer)
 {
 	struct fault fault;
 	while (!work->finished) {
@@ -158,7 +159,7 @@ static int work_directly(struct spool_store *store, struct queue_work *work,
 }
 
 static int run_directly(const struct task *task, const json_t *request,
-			struct queue_printer *printer, const struct fault *nobody)
+    struct queue_printer *printer, const struct fault *nobody)
 {
 	struct fault fault;
 	struct queue_work *work = queue_work_create(task->verb, request, &fault);
@@ -168,8 +169,9 @@ static int run_directly(const struct task *task, const json_t *request,
 	if (task->relay.config == NULL) {
 		cli_complain("%s", nobody->text);
 		cli_complain("and the spool cannot be looked at: %s",
-			     task->relay.config_path == NULL ? "-c FILE would name it" :
-			     "the configuration has errors, see frank config check");
+		    task->relay.config_path == NULL
+			? "-c FILE would name it"
+			: "the configuration has errors, see frank config check");
 	} else {
 		struct spool_store *store = open_spool(task->relay.config);
 		if (store != NULL)
@@ -185,14 +187,17 @@ static int run_directly(const struct task *task, const json_t *request,
 static int ask(struct task *task, json_t *request)
 {
 	struct queue_printer printer = {
-		.json = task->json, .dry_run = task->dry_run, .relay = true,
-		.detailed = strcmp(task->verb, "show") == 0, .width = cli_screen_width(),
+		.json = task->json,
+		.dry_run = task->dry_run,
+		.relay = true,
+		.detailed = strcmp(task->verb, "show") == 0,
+		.width = cli_screen_width(),
 		.now_ms = moment_wall_ms(),
 	};
 	bool lists = printer.detailed || strcmp(task->verb, "list") == 0;
 	struct fault why;
 	int status = cli_relay_ask(&task->relay, json_incref(request), CLI_RELAY_QUIET_MS,
-				   queue_print_line, &printer, &why);
+	    queue_print_line, &printer, &why);
 	if (status == CLI_RELAY_NOBODY) {
 		printer.relay = false;
 		status = run_directly(task, request, &printer, &why);
@@ -218,8 +223,9 @@ static int run_task(struct task *task, char **ids, int id_count)
 	}
 	queue_work_destroy(&work);
 	if (status < 0)
-		status = cli_relay_find(&task->relay, task->config, task->socket) ?
-			 ask(task, request) : CLI_EXIT_USAGE;
+		status = cli_relay_find(&task->relay, task->config, task->socket)
+			     ? ask(task, request)
+			     : CLI_EXIT_USAGE;
 	json_decref(request);
 	cli_relay_fini(&task->relay);
 	return status;
@@ -228,7 +234,13 @@ static int run_task(struct task *task, char **ids, int id_count)
 static bool is_verb(const char *word)
 {
 	static const char *const verbs[] = {
-		"list", "show", "retry", "hold", "release", "drop", "run",
+		"list",
+		"show",
+		"retry",
+		"hold",
+		"release",
+		"drop",
+		"run",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
 		if (strcmp(word, verbs[i]) == 0)
@@ -254,8 +266,10 @@ static int run(int argc, char **argv)
 	if (operands == 0)
 		status = cli_usage("queue", "list, show, retry, hold, release, drop or run?");
 	else if (operands > 0 && !is_verb(argv[1]))
-		status = cli_usage("queue", "%s is not one of list, show, retry, hold, release, "
-				   "drop and run", argv[1]);
+		status = cli_usage("queue",
+		    "%s is not one of list, show, retry, hold, release, "
+		    "drop and run",
+		    argv[1]);
 	else if (operands > 0) {
 		task.verb = argv[1];
 		status = check(&task, operands - 1);

@@ -23,7 +23,8 @@ static const json_t *main_recipient(const json_t *item)
 {
 	const json_t *list = json_object_get(item, "recipients"), *recipient;
 	size_t i;
-	json_array_foreach(list, i, recipient) {
+	json_array_foreach(list, i, recipient)
+	{
 		if (!span_equal(cli_json_get(recipient, "state"), SPAN("done")))
 			return recipient;
 	}
@@ -36,7 +37,8 @@ static int64_t next_of(const json_t *item)
 	const json_t *recipient;
 	int64_t next = 0;
 	size_t i;
-	json_array_foreach(json_object_get(item, "recipients"), i, recipient) {
+	json_array_foreach(json_object_get(item, "recipients"), i, recipient)
+	{
 		int64_t at = cli_json_time(recipient, "next");
 		if (at != 0 && (next == 0 || at < next))
 			next = at;
@@ -79,11 +81,11 @@ static void print_row(const struct queue_printer *p, const json_t *item)
 	fputs("  ", stdout);
 	cli_screen_put_cell(stdout, cli_json_get(item, "state"), STATE);
 	printf("  %*s  %-*s  %-*s  ", SIZE, cli_screen_size(cli_json_number(item, "size"), size),
-	       AGE, since(cli_json_time(item, "received"), p->now_ms, age), NEXT,
-	       until(next_of(item), p->now_ms, next));
+	    AGE, since(cli_json_time(item, "received"), p->now_ms, age), NEXT,
+	    until(next_of(item), p->now_ms, next));
 	cli_screen_put(stdout, sender_of(item), p->width > front + 10 ? p->width - front : 10);
 	fputs("\n    to ", stdout);
-	put_recipients(item, p->width - 7);	/* of at least 40: enough for both parts */
+	put_recipients(item, p->width - 7); /* of at least 40: enough for both parts */
 	fputc('\n', stdout);
 	struct span reason = cli_json_get(main_recipient(item), "reply");
 	if (reason.len > 0)
@@ -94,7 +96,7 @@ static void print_table(struct queue_printer *p, const json_t *item)
 {
 	if (p->count == 0)
 		printf("%-*s  %-*s  %*s  %-*s  %-*s  %s\n", ID, "ID", STATE, "STATE", SIZE, "SIZE",
-		       AGE, "AGE", NEXT, "NEXT", "FROM, TO, REASON");
+		    AGE, "AGE", NEXT, "NEXT", "FROM, TO, REASON");
 	print_row(p, item);
 }
 
@@ -114,7 +116,8 @@ static void print_fields(const json_t *item)
 	printf("\t%s\t", next);
 	cli_screen_put(stdout, sender_of(item), 0);
 	fputc('\t', stdout);
-	json_array_foreach(json_object_get(item, "recipients"), i, recipient) {
+	json_array_foreach(json_object_get(item, "recipients"), i, recipient)
+	{
 		if (i > 0)
 			fputc(',', stdout);
 		cli_screen_put(stdout, cli_json_get(recipient, "address"), 0);
@@ -136,7 +139,7 @@ static void print_text(const char *label, struct span text, unsigned indent)
 }
 
 static void print_time(const struct queue_printer *p, const char *label, const json_t *object,
-		       const char *key, unsigned indent)
+    const char *key, unsigned indent)
 {
 	int64_t at = cli_json_time(object, key);
 	char text[MOMENT_TEXT_MAX], distance[MOMENT_TEXT_MAX];
@@ -144,7 +147,7 @@ static void print_time(const struct queue_printer *p, const char *label, const j
 		return;
 	moment_format_duration(at > p->now_ms ? at - p->now_ms : p->now_ms - at, distance);
 	printf("%*s%-10s %s (%s%s%s)\n", (int)indent, "", label, moment_format_rfc3339(at, text),
-	       at > p->now_ms ? "in " : "", distance, at > p->now_ms ? "" : " ago");
+	    at > p->now_ms ? "in " : "", distance, at > p->now_ms ? "" : " ago");
 }
 
 static void print_recipient(const struct queue_printer *p, const json_t *recipient)
@@ -180,7 +183,7 @@ static void print_whole(struct queue_printer *p, const json_t *item)
 	print_text("login", cli_json_get(item, "login"), 0);
 	print_text("listener", cli_json_get(item, "listener"), 0);
 	json_array_foreach(json_object_get(item, "recipients"), i, recipient)
-		print_recipient(p, recipient);
+	    print_recipient(p, recipient);
 }
 
 /* ---- changes ---- */
@@ -207,11 +210,13 @@ static void print_changed(const struct queue_printer *p, const json_t *changed)
 			words = &wordings[i];
 	}
 	printf("%llu message%s %s%s\n", messages, messages == 1 ? "" : "s",
-	       p->dry_run ? "" : messages == 1 ? "is " : "are ",
-	       p->dry_run ? words->would : words->done);
+	    p->dry_run      ? ""
+	    : messages == 1 ? "is "
+			    : "are ",
+	    p->dry_run ? words->would : words->done);
 	if (in_hand > 0)
 		printf("%llu deliver%s %s\n", in_hand, in_hand == 1 ? "y is" : "ies are",
-		       words->in_hand);
+		    words->in_hand);
 	if (!p->relay && !p->dry_run && messages > 0 && strstr(words->done, "due now") != NULL)
 		cli_complain("no relay runs: they will be tried when it starts");
 }
@@ -246,8 +251,7 @@ static void print_missing(struct queue_printer *p, const json_t *missing, const 
 {
 	const json_t *id;
 	size_t i;
-	json_array_foreach(missing, i, id)
-		cli_complain("%s: %s", json_string_value(id), why);
+	json_array_foreach(missing, i, id) cli_complain("%s: %s", json_string_value(id), why);
 	p->missing = json_incref((json_t *)missing);
 }
 

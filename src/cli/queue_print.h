@@ -14,13 +14,13 @@
 
 struct queue_printer {
 	bool json, dry_run;
-	bool detailed;			/* show */
-	bool relay;			/* one runs: what is due now is tried now */
-	unsigned width;			/* of the terminal; 0: none */
+	bool detailed;  /* show */
+	bool relay;     /* one runs: what is due now is tried now */
+	unsigned width; /* of the terminal; 0: none */
 	int64_t now_ms;
-	uint64_t count;			/* items printed */
-	bool begun;			/* JSON: the object is open */
-	json_t *missing;		/* ids; NULL: none */
+	uint64_t count;  /* items printed */
+	bool begun;      /* JSON: the object is open */
+	json_t *missing; /* ids; NULL: none */
 };
 
 /* context is a printer; line one of relay/admin.h. False: standard output is gone. */

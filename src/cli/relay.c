@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES (128u * 1024 * 1024)	/* a message with tens of thousands of recipients */
+#define LINE_MAX_BYTES (128u * 1024 * 1024) /* a message with tens of thousands of recipients */
 #define READ_SIZE 65536
 #define SOCKET_DEFAULT "/run/frank/admin.sock"
 
@@ -36,15 +36,17 @@ static char *socket_of_broken(const char *path)
 	struct config_report *report = MEM_NEW(struct config_report);
 	struct config_arena *arena = config_arena_create();
 	struct config_reading reading = {
-		.source = cli_config_source(), .report = report, .arena = arena,
+		.source = cli_config_source(),
+		.report = report,
+		.arena = arena,
 	};
 	config_report_init(report);
 	const struct config_statement *found =
-		child(child(config_syntax_read(&reading, path), "admin"), "socket");
+	    child(child(config_syntax_read(&reading, path), "admin"), "socket");
 	const char *text = SOCKET_DEFAULT;
 	if (found != NULL && found->word_count == 1 && !found->words[0].broken)
-		text = config_path_resolve(arena, found->name.place.file->path,
-					   found->words[0].text);
+		text =
+		    config_path_resolve(arena, found->name.place.file->path, found->words[0].text);
 	char *result = mem_strdup(text != NULL ? text : SOCKET_DEFAULT);
 	config_report_fini(report);
 	mem_free(report);
@@ -66,8 +68,8 @@ bool cli_relay_find(struct cli_relay *relay, const char *config, const char *soc
 	config_report_fini(report);
 	mem_free(report);
 	if (relay->socket == NULL)
-		relay->socket = relay->config != NULL ? mem_strdup(relay->config->admin.socket) :
-				socket_of_broken(relay->config_path);
+		relay->socket = relay->config != NULL ? mem_strdup(relay->config->admin.socket)
+						      : socket_of_broken(relay->config_path);
 	return true;
 }
 
@@ -84,11 +86,15 @@ void cli_relay_fini(struct cli_relay *relay)
 static void explain(const struct cli_relay *relay, int error, struct fault *why)
 {
 	if (error == ENOENT || error == ECONNREFUSED)
-		fault_set(why, FAULT_LOCAL, "no relay answers on %s: frank serve is not running, "
-			  "or with another configuration", relay->socket);
+		fault_set(why, FAULT_LOCAL,
+		    "no relay answers on %s: frank serve is not running, "
+		    "or with another configuration",
+		    relay->socket);
 	else if (error == EACCES)
-		fault_set(why, FAULT_LOCAL, "you may not use %s: root and the group of the "
-			  "\"admin\" block may", relay->socket);
+		fault_set(why, FAULT_LOCAL,
+		    "you may not use %s: root and the group of the "
+		    "\"admin\" block may",
+		    relay->socket);
 	else
 		fault_set(why, FAULT_LOCAL, "%s: %s", relay->socket, strerror(error));
 }
@@ -97,8 +103,8 @@ static int open_socket(const struct cli_relay *relay, struct fault *why)
 {
 	struct net_address address;
 	if (!net_address_from_path(span_from_string(relay->socket), &address)) {
-		fault_set(why, FAULT_LOCAL, "%s is too long for the path of a socket",
-			  relay->socket);
+		fault_set(
+		    why, FAULT_LOCAL, "%s is too long for the path of a socket", relay->socket);
 		return -1;
 	}
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -140,8 +146,8 @@ struct answer {
 	bool (*on_line)(void *context, const json_t *line);
 	void *context;
 	struct buf input;
-	size_t searched;		/* so much of it holds no line end */
-	int status;			/* -1: not said yet */
+	size_t searched; /* so much of it holds no line end */
+	int status;      /* -1: not said yet */
 };
 
 static void complain_text(const char *front, const json_t *value)
@@ -198,8 +204,7 @@ static bool take_lines(struct answer *answer)
 {
 	for (;;) {
 		struct span input = buf_span(&answer->input);
-		size_t end = answer->searched +
-			     span_find(span_skip(input, answer->searched), '\n');
+		size_t end = answer->searched + span_find(span_skip(input, answer->searched), '\n');
 		answer->searched = end;
 		if (end == input.len)
 			return true;
@@ -235,12 +240,14 @@ static bool read_more(struct answer *answer)
 }
 
 int cli_relay_ask(const struct cli_relay *relay, json_t *request, int64_t quiet_max_ms,
-		  bool (*on_line)(void *context, const json_t *line), void *context,
-		  struct fault *why_out)
+    bool (*on_line)(void *context, const json_t *line), void *context, struct fault *why_out)
 {
 	struct fault why;
 	struct answer answer = {
-		.quiet_max_ms = quiet_max_ms, .on_line = on_line, .context = context, .status = -1,
+		.quiet_max_ms = quiet_max_ms,
+		.on_line = on_line,
+		.context = context,
+		.status = -1,
 	};
 	answer.fd = open_socket(relay, &why);
 	if (answer.fd < 0) {
@@ -261,7 +268,7 @@ int cli_relay_ask(const struct cli_relay *relay, json_t *request, int64_t quiet_
 }
 
 int cli_relay_tell(const struct cli_relay *relay, json_t *request, int64_t quiet_max_ms,
-		   bool (*on_line)(void *context, const json_t *line), void *context)
+    bool (*on_line)(void *context, const json_t *line), void *context)
 {
 	struct fault why;
 	int status = cli_relay_ask(relay, request, quiet_max_ms, on_line, context, &why);

@@ -14,19 +14,21 @@
 #include <jansson.h>
 
 struct cli_relay {
-	char *socket;			/* path */
-	char *config_path;		/* NULL: --socket alone was given */
-	const struct config *config;	/* NULL: none was read, or it has errors */
+	char *socket;                /* path */
+	char *config_path;           /* NULL: --socket alone was given */
+	const struct config *config; /* NULL: none was read, or it has errors */
 };
 
 /* What commands that ask the relay have in common. */
-#define CLI_OPTION_SOCKET(type, field) \
-	{ "socket", 0, CLI_OPTION_TEXT, "PATH", offsetof(type, field), \
-	  "the relay's admin socket, instead of the one\nthat the configuration names" }
+#define CLI_OPTION_SOCKET(type, field)                                                             \
+	{                                                                                          \
+		"socket", 0, CLI_OPTION_TEXT, "PATH", offsetof(type, field),                       \
+		    "the relay's admin socket, instead of the one\nthat the configuration names"   \
+	}
 
 /* config, socket: the options, or NULL. False after a complaint was printed. */
 bool cli_relay_find(struct cli_relay *relay, const char *config, const char *socket);
-void cli_relay_fini(struct cli_relay *relay);	/* accepts zeroed memory */
+void cli_relay_fini(struct cli_relay *relay); /* accepts zeroed memory */
 
 #define CLI_RELAY_NOBODY (-1)
 
@@ -39,17 +41,16 @@ void cli_relay_fini(struct cli_relay *relay);	/* accepts zeroed memory */
  * nothing; 0: for ever.
  */
 int cli_relay_ask(const struct cli_relay *relay, json_t *request, int64_t quiet_max_ms,
-		  bool (*on_line)(void *context, const json_t *line), void *context,
-		  struct fault *why_out);
+    bool (*on_line)(void *context, const json_t *line), void *context, struct fault *why_out);
 
 /* The same, complaining when there is nobody: then 3. */
 int cli_relay_tell(const struct cli_relay *relay, json_t *request, int64_t quiet_max_ms,
-		   bool (*on_line)(void *context, const json_t *line), void *context);
+    bool (*on_line)(void *context, const json_t *line), void *context);
 
 #define CLI_RELAY_QUIET_MS 60000
 
 /* Deals with one line as above, for lines that come from elsewhere. True: it was dealt with.
-   *status_out is set by "end" only. */
+ *status_out is set by "end" only. */
 bool cli_relay_line(const json_t *line, int *status_out);
 
 #endif

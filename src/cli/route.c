@@ -20,20 +20,20 @@ struct task {
 
 	const struct config *config;
 	struct config_question question;
-	struct net_address address;	/* of the client */
+	struct net_address address; /* of the client */
 	struct buf why, completed;
 };
 
 static const struct cli_option options[] = {
 	{ "from", 0, CLI_OPTION_TEXT, "ADDRESS", offsetof(struct task, from),
-	  "the sender; \"\" or <> is the null reverse-path" },
+	    "the sender; \"\" or <> is the null reverse-path" },
 	{ "to", 0, CLI_OPTION_TEXT, "ADDRESS", offsetof(struct task, to), "the recipient" },
 	{ "login", 0, CLI_OPTION_TEXT, "NAME", offsetof(struct task, login),
-	  "who has signed in; default: nobody" },
+	    "who has signed in; default: nobody" },
 	{ "client", 0, CLI_OPTION_TEXT, "ADDRESS", offsetof(struct task, client),
-	  "the client's address; default: none" },
+	    "the client's address; default: none" },
 	{ "listener", 0, CLI_OPTION_TEXT, "LABEL", offsetof(struct task, listener),
-	  "the listener it came to; default: none" },
+	    "the listener it came to; default: none" },
 	CLI_OPTION_CONFIG(struct task, config_path),
 	CLI_OPTION_JSON(struct task, json),
 };
@@ -65,11 +65,12 @@ static const char *tls_words(const struct config_route *route, const struct conf
 	if (account && !route->cleartext_auth)
 		return "STARTTLS, required by the account";
 	return account ? "STARTTLS where offered; the login goes in clear where not "
-			 "(cleartext-auth yes)" : "STARTTLS where offered";
+			 "(cleartext-auth yes)"
+		       : "STARTTLS where offered";
 }
 
-static void describe_tls(const struct config_route *route, const struct config_via *via,
-			 struct buf *out)
+static void describe_tls(
+    const struct config_route *route, const struct config_via *via, struct buf *out)
 {
 	buf_append_string(out, tls_words(route, via));
 	if (via->path != NULL)
@@ -79,8 +80,8 @@ static void describe_tls(const struct config_route *route, const struct config_v
 		return;
 	}
 	buf_printf(out, "; the certificate must be for %s, trusted by %s",
-		   route != NULL && route->tls_name != NULL ? route->tls_name : via->host,
-		   route != NULL && route->tls_trust != NULL ? route->tls_trust : "the system");
+	    route != NULL && route->tls_name != NULL ? route->tls_name : via->host,
+	    route != NULL && route->tls_trust != NULL ? route->tls_trust : "the system");
 }
 
 /* "PLAIN, then LOGIN": the strongest first (sasl/ladder.h). */
@@ -88,7 +89,7 @@ static void describe_mechanisms(struct buf *out)
 {
 	for (int i = SASL_MECHANISM_COUNT; i-- > 0;)
 		buf_printf(out, "%s%s", sasl_mechanism_name((enum sasl_mechanism)i),
-			   i > 0 ? ", then " : "");
+		    i > 0 ? ", then " : "");
 }
 
 static void describe_initial(enum config_initial_response way, struct buf *out)
@@ -101,8 +102,8 @@ static void describe_initial(enum config_initial_response way, struct buf *out)
 	for (int i = SASL_MECHANISM_COUNT; way == CONFIG_INITIAL_RESPONSE_AUTO && i-- > 0;) {
 		enum sasl_mechanism mechanism = (enum sasl_mechanism)i;
 		buf_printf(out, "%s %s %s", i == SASL_MECHANISM_COUNT - 1 ? ":" : ",",
-			   sasl_mechanism_name(mechanism),
-			   sasl_client_prefers_initial(mechanism) ? "with one" : "without");
+		    sasl_mechanism_name(mechanism),
+		    sasl_client_prefers_initial(mechanism) ? "with one" : "without");
 	}
 }
 
@@ -119,9 +120,8 @@ static const char *relaying_words(const struct task *task, const struct config_l
 		return "yes, for a client that has signed in";
 	if (listener == NULL)
 		return NULL;
-	if (task->question.client != NULL &&
-	    config_networks_contain(listener->relay_from, listener->relay_from_count,
-				    task->question.client))
+	if (task->question.client != NULL && config_networks_contain(listener->relay_from,
+						 listener->relay_from_count, task->question.client))
 		return "yes, for the client's network (relay-from)";
 	return "no: the client has not signed in, and relay-from does not name its network";
 }
@@ -150,8 +150,8 @@ static void origin_row(const char *name, struct buf *value, struct config_origin
 	row(name, value);
 }
 
-static void print_session(const struct config_route *route, const struct config_via *via,
-			  struct buf *value)
+static void print_session(
+    const struct config_route *route, const struct config_via *via, struct buf *value)
 {
 	describe_tls(route, via, value);
 	row("TLS", value);
@@ -162,7 +162,7 @@ static void print_session(const struct config_route *route, const struct config_
 	}
 	const struct config_account *account = route->account;
 	buf_printf(value, "%s%s%s%s", account->label != NULL ? account->label : "",
-		   account->label != NULL ? ", " : "", "login ", account->login);
+	    account->label != NULL ? ", " : "", "login ", account->login);
 	origin_row("account", value, account->origin);
 	describe_mechanisms(value);
 	buf_append_string(value, ": the strongest that the hop offers");
@@ -185,8 +185,8 @@ static void print_route(const struct config_route *route, struct buf *value)
 	origin_row("route", value, route->origin);
 	if (route->via_count == 0) {
 		buf_printf(value, "%u %s%s%s", route->refuse.code,
-			   route->refuse.enhanced != NULL ? route->refuse.enhanced : "",
-			   route->refuse.enhanced != NULL ? " " : "", route->refuse.text);
+		    route->refuse.enhanced != NULL ? route->refuse.enhanced : "",
+		    route->refuse.enhanced != NULL ? " " : "", route->refuse.text);
 		row("refuse", value);
 		return;
 	}
@@ -229,8 +229,8 @@ static void print_alias(const struct config_alias *alias, struct buf *value)
 	printf("Each of these addresses is then routed by itself: ask again with it.\n");
 }
 
-static void print_domain(const struct config_domain *domain, const struct config_alias *alias,
-			 struct buf *value)
+static void print_domain(
+    const struct config_domain *domain, const struct config_alias *alias, struct buf *value)
 {
 	describe_patterns(domain->patterns, domain->pattern_count, value);
 	origin_row("domain", value, domain->origin);
@@ -246,8 +246,8 @@ static void print_domain(const struct config_domain *domain, const struct config
 		print_session(NULL, &domain->deliver, value);
 }
 
-static void print_why(struct task *task, const struct config_domain *domain,
-		      const struct config_route *route)
+static void print_why(
+    struct task *task, const struct config_domain *domain, const struct config_route *route)
 {
 	struct span lines = buf_span(&task->why), line;
 	if (domain != NULL)
@@ -285,38 +285,38 @@ static json_t *words_json(struct buf *value)
 }
 
 static void session_json(json_t *answer, const struct config_route *route,
-			 const struct config_via *via, struct buf *value)
+    const struct config_via *via, struct buf *value)
 {
 	describe_tls(route, via, value);
 	json_object_set_new(answer, "tls", words_json(value));
 	if (route == NULL || route->account == NULL)
 		return;
 	json_t *account = json_pack("{s:s, s:o}", "login", route->account->login, "place",
-				    origin_json(route->account->origin));
+	    origin_json(route->account->origin));
 	if (route->account->label != NULL)
 		json_object_set_new(account, "name", json_string(route->account->label));
 	json_t *mechanisms = json_array();
 	for (int i = SASL_MECHANISM_COUNT; i-- > 0;)
-		json_array_append_new(mechanisms, json_string(
-			sasl_mechanism_name((enum sasl_mechanism)i)));
+		json_array_append_new(
+		    mechanisms, json_string(sasl_mechanism_name((enum sasl_mechanism)i)));
 	json_object_set_new(answer, "account", account);
 	json_object_set_new(answer, "mechanisms", mechanisms);
 	json_object_set_new(answer, "initial_response",
-			    json_string(initial_response_name(route->initial_response)));
+	    json_string(initial_response_name(route->initial_response)));
 	json_object_set_new(answer, "cleartext_auth", json_boolean(route->cleartext_auth));
 }
 
 static void route_json(json_t *answer, const struct config_route *route, struct buf *value)
 {
-	json_object_set_new(answer, "route", json_pack("{s:o, s:o}", "patterns",
-			patterns_json(route->patterns, route->pattern_count), "place",
-			origin_json(route->origin)));
+	json_object_set_new(answer, "route",
+	    json_pack("{s:o, s:o}", "patterns",
+		patterns_json(route->patterns, route->pattern_count), "place",
+		origin_json(route->origin)));
 	if (route->via_count == 0) {
-		json_t *refuse = json_pack("{s:i, s:s}", "code", (int)route->refuse.code, "text",
-					   route->refuse.text);
+		json_t *refuse = json_pack(
+		    "{s:i, s:s}", "code", (int)route->refuse.code, "text", route->refuse.text);
 		if (route->refuse.enhanced != NULL)
-			json_object_set_new(refuse, "status",
-					    json_string(route->refuse.enhanced));
+			json_object_set_new(refuse, "status", json_string(route->refuse.enhanced));
 		json_object_set_new(answer, "refuse", refuse);
 		return;
 	}
@@ -331,11 +331,12 @@ static void route_json(json_t *answer, const struct config_route *route, struct 
 }
 
 static void domain_json(json_t *answer, const struct config_domain *domain,
-			const struct config_alias *alias, struct buf *value)
+    const struct config_alias *alias, struct buf *value)
 {
-	json_object_set_new(answer, "domain", json_pack("{s:o, s:o, s:s}", "patterns",
-			patterns_json(domain->patterns, domain->pattern_count), "place",
-			origin_json(domain->origin), "recipients", recipients_words(domain)));
+	json_object_set_new(answer, "domain",
+	    json_pack("{s:o, s:o, s:s}", "patterns",
+		patterns_json(domain->patterns, domain->pattern_count), "place",
+		origin_json(domain->origin), "recipients", recipients_words(domain)));
 	if (alias != NULL) {
 		json_t *addresses = json_array();
 		for (size_t i = 0; i < alias->address_count; i++)
@@ -368,17 +369,17 @@ static int answer(struct task *task)
 	config_address_split(task->question.recipient, &local, &name);
 	const struct config_domain *domain = config_domain_find(config, name);
 	const struct config_alias *alias = domain != NULL ? find_alias(domain, local) : NULL;
-	size_t index = domain != NULL ? CONFIG_NO_ROUTE :
-		       config_route_find(config, &task->question, &task->why);
+	size_t index = domain != NULL ? CONFIG_NO_ROUTE
+				      : config_route_find(config, &task->question, &task->why);
 	const struct config_route *route = index == CONFIG_NO_ROUTE ? NULL : &config->routes[index];
-	const char *relaying = domain != NULL ? NULL :
-		relaying_words(task, find_listener(config, task->listener));
+	const char *relaying =
+	    domain != NULL ? NULL : relaying_words(task, find_listener(config, task->listener));
 	bool leads_on = domain != NULL || (route != NULL && route->via_count > 0);
 	int status = leads_on ? CLI_EXIT_DONE : CLI_EXIT_FOUND;
 	if (task->json) {
-		json_t *object = json_pack("{s:o, s:o}", "from",
-				cli_json_text(task->question.sender), "to",
-				cli_json_text(task->question.recipient));
+		json_t *object =
+		    json_pack("{s:o, s:o}", "from", cli_json_text(task->question.sender), "to",
+			cli_json_text(task->question.recipient));
 		if (domain != NULL)
 			domain_json(object, domain, alias, &value);
 		else if (route != NULL)
@@ -413,14 +414,14 @@ static int say_no_listener(const struct task *task)
 			near = label;
 	}
 	if (near != NULL)
-		return cli_usage("route", "there is no listener %s; did you mean %s?",
-				 task->listener, near);
+		return cli_usage(
+		    "route", "there is no listener %s; did you mean %s?", task->listener, near);
 	return cli_usage("route", "there is no listener %s", task->listener);
 }
 
 /* An address as the command line has it: with or without brackets. */
-static bool read_address(const char *name, const char *text, bool may_be_null,
-			 struct span *address_out)
+static bool read_address(
+    const char *name, const char *text, bool may_be_null, struct span *address_out)
 {
 	struct span bytes = span_from_string(text);
 	struct smtp_address address;
@@ -453,7 +454,7 @@ static int check_task(struct task *task)
 		return -1;
 	if (!net_address_parse(span_from_string(task->client), 0, &task->address))
 		return cli_usage("route", "--client wants an address, as in 192.0.2.1, not \"%s\"",
-				 task->client);
+		    task->client);
 	task->question.client = (const struct sockaddr_storage *)&task->address.any;
 	return -1;
 }
@@ -498,8 +499,9 @@ static int run(int argc, char **argv)
 	if (operands < 0)
 		return status;
 	if (operands != 1 || strcmp(argv[1], "test") != 0)
-		return cli_usage("route", operands == 0 ? "test?" : "test is all it does: frank "
-				 "route test --from A --to B");
+		return cli_usage("route", operands == 0 ? "test?"
+							: "test is all it does: frank "
+							  "route test --from A --to B");
 	return test(&task);
 }
 

@@ -107,8 +107,8 @@ const char *cli_screen_size(uint64_t bytes, char out[CLI_SCREEN_SIZE_MAX])
 	if (unit < 0)
 		snprintf(out, CLI_SCREEN_SIZE_MAX, "%u", (unsigned)bytes);
 	else
-		snprintf(out, CLI_SCREEN_SIZE_MAX, "%.*f%c", value < 10 ? 1 : 0, value,
-			 units[unit]);
+		snprintf(
+		    out, CLI_SCREEN_SIZE_MAX, "%.*f%c", value < 10 ? 1 : 0, value, units[unit]);
 	return out;
 }
 
@@ -165,10 +165,14 @@ bool cli_time_parse(struct span text, int64_t *wall_ms_out)
 static int64_t unit_seconds(char unit)
 {
 	switch (unit) {
-	case 's': return 1;
-	case 'm': return 60;
-	case 'h': return 3600;
-	case 'd': return 24 * 3600;
+	case 's':
+		return 1;
+	case 'm':
+		return 60;
+	case 'h':
+		return 3600;
+	case 'd':
+		return 24 * 3600;
 	}
 	return 0;
 }

@@ -29,46 +29,44 @@ struct task {
 };
 
 static const struct cli_option options[] = {
-	{ "server", 0, CLI_OPTION_TEXT, "URL", offsetof(struct task, server),
-	  "the same as URL" },
+	{ "server", 0, CLI_OPTION_TEXT, "URL", offsetof(struct task, server), "the same as URL" },
 	{ "from", 0, CLI_OPTION_TEXT, "ADDRESS", offsetof(struct task, from),
-	  "the sender; \"\" or <> is the null reverse-path" },
+	    "the sender; \"\" or <> is the null reverse-path" },
 	{ "to", 0, CLI_OPTION_LIST, "ADDRESS", offsetof(struct task, to),
-	  "a recipient; may be given again" },
+	    "a recipient; may be given again" },
 	{ "subject", 0, CLI_OPTION_TEXT, "TEXT", offsetof(struct task, subject),
-	  "of a message that is made up" },
+	    "of a message that is made up" },
 	{ "body", 0, CLI_OPTION_TEXT, "TEXT", offsetof(struct task, body),
-	  "of a message that is made up" },
+	    "of a message that is made up" },
 	{ "login", 0, CLI_OPTION_TEXT, "NAME", offsetof(struct task, login), "sign in as NAME" },
 	{ "password-file", 0, CLI_OPTION_TEXT, "FILE", offsetof(struct task, password_file),
-	  "with the password in FILE, - is standard input;\ndefault: it is asked for" },
+	    "with the password in FILE, - is standard input;\ndefault: it is asked for" },
 	{ "mechanism", 0, CLI_OPTION_TEXT, "NAME", offsetof(struct task, mechanism),
-	  "PLAIN or LOGIN; default: the strongest on offer" },
+	    "PLAIN or LOGIN; default: the strongest on offer" },
 	{ "initial-response", 0, CLI_OPTION_CHOICE, "auto|yes|no",
-	  offsetof(struct task, initial_response), "the name in the AUTH command itself" },
+	    offsetof(struct task, initial_response), "the name in the AUTH command itself" },
 	{ "cleartext-auth", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, cleartext_auth),
-	  "sign in without TLS where there is none" },
+	    "sign in without TLS where there is none" },
 	{ "tls", 0, CLI_OPTION_CHOICE, "off|starttls|implicit", offsetof(struct task, tls),
-	  "instead of what the URL's scheme says" },
+	    "instead of what the URL's scheme says" },
 	{ "tls-verify", 0, CLI_OPTION_CHOICE, "yes|no", offsetof(struct task, tls_verify),
-	  "the server's certificate; default: yes" },
+	    "the server's certificate; default: yes" },
 	{ "tls-trust", 0, CLI_OPTION_TEXT, "FILE", offsetof(struct task, tls_trust),
-	  "certificates to trust instead of the system's" },
+	    "certificates to trust instead of the system's" },
 	{ "tls-name", 0, CLI_OPTION_TEXT, "NAME", offsetof(struct task, tls_name),
-	  "in the certificate; default: the host of the URL" },
+	    "in the certificate; default: the host of the URL" },
 	{ "ehlo", 0, CLI_OPTION_TEXT, "NAME", offsetof(struct task, ehlo),
-	  "default: this machine's name" },
+	    "default: this machine's name" },
 	{ "source", 0, CLI_OPTION_TEXT, "ADDRESS", offsetof(struct task, source),
-	  "connect from this address" },
+	    "connect from this address" },
 	{ "times", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, times),
-	  "seconds since the start before each line" },
-	{ "quiet", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, quiet),
-	  "only the verdict" },
+	    "seconds since the start before each line" },
+	{ "quiet", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, quiet), "only the verdict" },
 	{ "json", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, json),
-	  "dialogue and verdict as one JSON object" },
+	    "dialogue and verdict as one JSON object" },
 	{ "password", 0, CLI_OPTION_REFUSED, NULL, 0,
-	  "a password never stands on a command line, where others see it: --password-file FILE, "
-	  "or - for standard input" },
+	    "a password never stands on a command line, where others see it: --password-file FILE, "
+	    "or - for standard input" },
 };
 
 /* ---- the server ---- */
@@ -79,13 +77,20 @@ static bool has_scheme(const char *text)
 	struct span all = span_from_string(text);
 	struct span scheme = span_head(all, span_find(all, ':'));
 	static const char *const known[] = {
-		"smtp", "submission", "smtps", "lmtp", "maildir", "discard", "mx", "http", "https",
+		"smtp",
+		"submission",
+		"smtps",
+		"lmtp",
+		"maildir",
+		"discard",
+		"mx",
+		"http",
+		"https",
 	};
 	if (span_find_span(all, SPAN("//")) < all.len)
 		return true;
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
-		if (scheme.len < all.len &&
-		    span_equal_nocase(scheme, span_from_string(known[i])))
+		if (scheme.len < all.len && span_equal_nocase(scheme, span_from_string(known[i])))
 			return true;
 	}
 	return false;
@@ -121,14 +126,14 @@ static int read_server(struct task *task)
 	const char *text = task->server;
 	if (text == NULL)
 		return cli_usage("send", "which server? frank send submission://mail.example.org "
-				 "--from A --to B");
+					 "--from A --to B");
 	if (!has_scheme(text))
 		text = config_arena_format(task->arena, "smtp://%s", text);
 	if (!config_via_parse(task->arena, NULL, text, &task->order.via, &fault))
 		return cli_usage("send", "%s", fault.text);
 	if (!config_via_is_session(&task->order.via))
 		return cli_usage("send", "%s is no server: smtp, submission, smtps and lmtp are",
-				 config_scheme_name(task->order.via.scheme));
+		    config_scheme_name(task->order.via.scheme));
 	return override_tls(task, &task->order);
 }
 
@@ -143,8 +148,8 @@ static int read_address(const char *option, const char *text, struct span *out)
 		bytes = span_of(bytes.data + 1, bytes.len - 2);
 	enum smtp_address_flaw flaw = smtp_address_parse(bytes, &address);
 	if (flaw != SMTP_ADDRESS_VALID)
-		return cli_usage("send", "%s %s: the address %s", option, text,
-				 smtp_address_flaw_text(flaw));
+		return cli_usage(
+		    "send", "%s %s: the address %s", option, text, smtp_address_flaw_text(flaw));
 	*out = address.mailbox;
 	return -1;
 }
@@ -174,18 +179,18 @@ static int read_login(struct task *task)
 	enum sasl_mechanism mechanism;
 	struct span name = span_from_string(task->mechanism);
 	if (task->mechanism != NULL && !sasl_mechanism_find(name, &mechanism))
-		return cli_usage("send", "--mechanism: PLAIN and LOGIN are spoken, %s is not",
-				 task->mechanism);
+		return cli_usage(
+		    "send", "--mechanism: PLAIN and LOGIN are spoken, %s is not", task->mechanism);
 	if (task->login == NULL && (task->password_file != NULL || task->mechanism != NULL))
 		return cli_usage("send", "--login NAME says who signs in");
 	if (task->login == NULL)
 		return -1;
 	if (task->login[0] == '\0')
 		return cli_usage("send", "--login is empty");
-	if (task->file != NULL && task->password_file != NULL &&
-	    strcmp(task->file, "-") == 0 && strcmp(task->password_file, "-") == 0)
+	if (task->file != NULL && task->password_file != NULL && strcmp(task->file, "-") == 0 &&
+	    strcmp(task->password_file, "-") == 0)
 		return cli_usage("send", "message and password cannot both come from standard "
-				 "input");
+					 "input");
 	char prompt[300];
 	snprintf(prompt, sizeof(prompt), "Password for %.200s", task->login);
 	struct cli_password_source source = { .file = task->password_file, .prompt = prompt };
@@ -213,14 +218,15 @@ static int read_connection(struct task *task)
 	struct send_order *order = &task->order;
 	if (task->ehlo == NULL)
 		task->machine_name = cli_machine_name();
-	order->ehlo = task->ehlo != NULL ? task->ehlo :
-		      task->machine_name != NULL ? task->machine_name : "localhost";
+	order->ehlo = task->ehlo != NULL           ? task->ehlo
+		      : task->machine_name != NULL ? task->machine_name
+						   : "localhost";
 	if (!is_ehlo_name(span_from_string(order->ehlo)))
 		return cli_usage("send", "--ehlo wants a name, without blanks");
 	if (task->source != NULL &&
 	    !net_address_parse(span_from_string(task->source), 0, &order->source))
-		return cli_usage("send", "--source wants an address, as in 192.0.2.1, not \"%s\"",
-				 task->source);
+		return cli_usage(
+		    "send", "--source wants an address, as in 192.0.2.1, not \"%s\"", task->source);
 	order->tls_name = task->tls_name;
 	order->initial_response = (enum config_initial_response)task->initial_response;
 	order->cleartext_auth = task->cleartext_auth;
@@ -234,7 +240,8 @@ static int read_trust(struct task *task)
 {
 	struct fault fault;
 	struct tls_client_policy policy = {
-		.verify = task->tls_verify == 0, .trust_path = task->tls_trust,
+		.verify = task->tls_verify == 0,
+		.trust_path = task->tls_trust,
 	};
 	task->order.tls = tls_client_context_create(&policy, &fault);
 	if (task->order.tls != NULL)
@@ -252,13 +259,14 @@ static int read_message(struct task *task)
 		if (strpbrk(subject, "\r\n") != NULL)
 			return cli_usage("send", "--subject is one line");
 		send_message_make(&order->message, order->from, order->to, order->to_count, subject,
-				  task->body != NULL ? task->body :
-				  "This message was made by frank send.\n");
+		    task->body != NULL ? task->body : "This message was made by frank send.\n");
 		return -1;
 	}
 	if (task->subject != NULL || task->body != NULL)
-		return cli_usage("send", "--subject and --body are for a message that is made up, "
-				 "not for one from %s", task->file);
+		return cli_usage("send",
+		    "--subject and --body are for a message that is made up, "
+		    "not for one from %s",
+		    task->file);
 	if (send_message_read(&order->message, task->file, &fault))
 		return -1;
 	cli_complain("%s", fault.text);
@@ -268,7 +276,12 @@ static int read_message(struct task *task)
 static int read_order(struct task *task)
 {
 	static int (*const steps[])(struct task *) = {
-		read_server, read_envelope, read_connection, read_login, read_message, read_trust,
+		read_server,
+		read_envelope,
+		read_connection,
+		read_login,
+		read_message,
+		read_trust,
 	};
 	int status = -1;
 	for (size_t i = 0; i < ARRAY_LEN(steps) && status < 0; i++)
@@ -279,13 +292,13 @@ static int read_order(struct task *task)
 /* ---- the result ---- */
 
 static int report_json(const struct send_order *order, const struct send_result *result,
-		       const char *text, const char *advice, int status)
+    const char *text, const char *advice, int status)
 {
 	json_t *dialogue = json_pack("{s:s, s:s, s:s, s:O, s:[]}", "format", "frank", "client",
-				     order->ehlo, "server", result->peer, "lines", result->lines,
-				     "findings");
+	    order->ehlo, "server", result->peer, "lines", result->lines, "findings");
 	return cli_json_print(json_pack("{s:[o], s:o}", "dialogues", dialogue, "verdict",
-					send_verdict_json(order, result, text, advice)), status);
+				  send_verdict_json(order, result, text, advice)),
+	    status);
 }
 
 static int report(const struct send_order *order, const struct send_result *result)

@@ -17,60 +17,60 @@
 #define SEND_MESSAGE_MAX (512u * 1024 * 1024)
 
 struct send_message {
-	struct buf content;		/* CRLF text */
+	struct buf content; /* CRLF text */
 	bool eight_bit;
-	uint64_t line_ends_mended;	/* of lines that ended with LF alone */
+	uint64_t line_ends_mended; /* of lines that ended with LF alone */
 	bool has_header;
 };
 
 struct send_order {
 	struct config_via via;
-	const char *from;		/* "" for the null reverse-path */
+	const char *from; /* "" for the null reverse-path */
 	struct span *to;
 	size_t to_count;
 	struct send_message message;
 	struct span login, password;
-	struct span mechanism;		/* empty: the ladder chooses */
+	struct span mechanism; /* empty: the ladder chooses */
 	enum config_initial_response initial_response;
 	bool cleartext_auth, tls_off;
 	struct tls_client_context *tls;
-	const char *tls_name;		/* NULL: the host */
+	const char *tls_name; /* NULL: the host */
 	const char *ehlo;
 	struct net_address source;
 	bool json, quiet, times;
 };
 
 enum send_recipient_state {
-	SEND_RECIPIENT_OPEN,		/* nothing final was said about it */
+	SEND_RECIPIENT_OPEN, /* nothing final was said about it */
 	SEND_RECIPIENT_TAKEN,
 	SEND_RECIPIENT_REFUSED,
 };
 
 struct send_recipient {
 	enum send_recipient_state state;
-	enum smtp_client_stage stage;	/* of the reply */
-	char *reply;			/* "550 5.1.1 text", printable; NULL */
+	enum smtp_client_stage stage; /* of the reply */
+	char *reply;                  /* "550 5.1.1 text", printable; NULL */
 };
 
 /* How it went. Made by send_run(), free with send_result_fini(). */
 struct send_result {
-	struct send_recipient *recipients;	/* as in the order */
+	struct send_recipient *recipients; /* as in the order */
 	size_t recipient_count;
-	char *peer;			/* "smtp.example.net (192.0.2.1:587)" */
-	char *remote_id;		/* NULL: none was recognised */
-	enum upstream_trouble trouble;	/* why the session came to nothing */
+	char *peer;                    /* "smtp.example.net (192.0.2.1:587)" */
+	char *remote_id;               /* NULL: none was recognised */
+	enum upstream_trouble trouble; /* why the session came to nothing */
 	enum smtp_client_stage stage;
-	char *text;			/* the sentence that goes with it; NULL */
-	char *reply;			/* what the server said; NULL */
+	char *text;  /* the sentence that goes with it; NULL */
+	char *reply; /* what the server said; NULL */
 	bool tls_active;
-	json_t *lines;			/* the dialogue, with --json */
+	json_t *lines; /* the dialogue, with --json */
 };
 
 /* From a file, from standard input ("-"), or made up from subject and body (path NULL). Line ends
    become CRLF. False with a sentence. */
 bool send_message_read(struct send_message *message, const char *path, struct fault *fault_out);
 void send_message_make(struct send_message *message, const char *from, const struct span *to,
-		       size_t to_count, const char *subject, const char *body);
+    size_t to_count, const char *subject, const char *body);
 void send_message_fini(struct send_message *message);
 
 /* Runs the session to its end. False when no loop could be made. */
@@ -79,8 +79,8 @@ void send_result_fini(struct send_result *result);
 
 /* The exit status, and the verdict: what happened, then, where that is known, what to do. */
 int send_verdict(const struct send_order *order, const struct send_result *result,
-		 struct buf *text_out, struct buf *advice_out);
+    struct buf *text_out, struct buf *advice_out);
 json_t *send_verdict_json(const struct send_order *order, const struct send_result *result,
-			  const char *text, const char *advice);
+    const char *text, const char *advice);
 
 #endif

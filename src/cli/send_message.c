@@ -45,8 +45,8 @@ static void look_at(struct send_message *message)
 	message_header_feed(&header, buf_span(&message->content));
 	message_header_end(&header);
 	message->eight_bit = header.eight_bit_header || header.eight_bit_body;
-	message->has_header = header.shape == MESSAGE_HEADER_PROPER ||
-			      header.shape == MESSAGE_HEADER_TOO_LARGE;
+	message->has_header =
+	    header.shape == MESSAGE_HEADER_PROPER || header.shape == MESSAGE_HEADER_TOO_LARGE;
 }
 
 /* ---- from a file ---- */
@@ -57,8 +57,8 @@ static bool fail(struct fault *fault_out, const char *name)
 	return false;
 }
 
-static bool read_all(struct send_message *message, int fd, const char *name,
-		     struct fault *fault_out)
+static bool read_all(
+    struct send_message *message, int fd, const char *name, struct fault *fault_out)
 {
 	char piece[PIECE];
 	bool was_cr = false;
@@ -72,7 +72,7 @@ static bool read_all(struct send_message *message, int fd, const char *name,
 			return fail(fault_out, name);
 		if (!append_mended(message, span_of(piece, (size_t)n), &was_cr)) {
 			fault_set(fault_out, FAULT_LOCAL, "%s is larger than %u MiB", name,
-				  SEND_MESSAGE_MAX / 1024 / 1024);
+			    SEND_MESSAGE_MAX / 1024 / 1024);
 			return false;
 		}
 	}
@@ -146,12 +146,12 @@ static void append_message_id(struct buf *out, const char *from)
 {
 	const char *at = strrchr(from, '@');
 	buf_printf(out, "Message-ID: <%016llx.%llx@%s>\r\n", (unsigned long long)random_u64(),
-		   (unsigned long long)moment_wall_ms(),
-		   at != NULL && at[1] != '\0' ? at + 1 : "localhost");
+	    (unsigned long long)moment_wall_ms(),
+	    at != NULL && at[1] != '\0' ? at + 1 : "localhost");
 }
 
 void send_message_make(struct send_message *message, const char *from, const struct span *to,
-		       size_t to_count, const char *subject, const char *body)
+    size_t to_count, const char *subject, const char *body)
 {
 	char date[MOMENT_TEXT_MAX];
 	struct buf *out = &message->content;
@@ -159,21 +159,20 @@ void send_message_make(struct send_message *message, const char *from, const str
 	bool was_cr = false;
 	*message = (struct send_message){ 0 };
 	buf_init(out, SEND_MESSAGE_MAX);
-	buf_printf(out, "Date: %s\r\nFrom: <%s>\r\n",
-		   moment_format_rfc5322(moment_wall_ms(), date),
-		   from[0] != '\0' ? from : "postmaster@localhost");
+	buf_printf(out, "Date: %s\r\nFrom: <%s>\r\n", moment_format_rfc5322(moment_wall_ms(), date),
+	    from[0] != '\0' ? from : "postmaster@localhost");
 	append_recipients(out, to, to_count);
 	append_message_id(out, from);
 	append_subject(out, span_from_string(subject));
 	if (!is_ascii(text))
 		buf_append_string(out, "MIME-Version: 1.0\r\n"
-				  "Content-Type: text/plain; charset=utf-8\r\n"
-				  "Content-Transfer-Encoding: 8bit\r\n");
+				       "Content-Type: text/plain; charset=utf-8\r\n"
+				       "Content-Transfer-Encoding: 8bit\r\n");
 	buf_append_string(out, "\r\n");
 	append_mended(message, text, &was_cr);
 	if (text.len > 0 && text.data[text.len - 1] != '\n')
 		buf_append_string(out, "\r\n");
-	message->line_ends_mended = 0;		/* those of an argument are nobody's business */
+	message->line_ends_mended = 0; /* those of an argument are nobody's business */
 	look_at(message);
 }
 

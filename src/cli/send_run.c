@@ -19,7 +19,7 @@ struct run {
 	struct upstream_learned learned;
 	struct cli_dialogue_style style;
 	struct trace_dialogue dialogue;
-	struct span content;		/* what is still to be given */
+	struct span content; /* what is still to be given */
 	bool begun, sending, closed;
 };
 
@@ -29,8 +29,9 @@ static void show(struct run *run, struct trace_line *line)
 {
 	struct send_result *result = run->result;
 	if (result->lines != NULL)
-		json_array_append_new(result->lines, cli_dialogue_json_line(
-			line, json_array_size(result->lines) + 1, run->style.start_ms));
+		json_array_append_new(
+		    result->lines, cli_dialogue_json_line(line, json_array_size(result->lines) + 1,
+				       run->style.start_ms));
 	else if (!run->order->quiet)
 		cli_dialogue_print(stdout, &run->style, line);
 	fflush(stdout);
@@ -38,7 +39,7 @@ static void show(struct run *run, struct trace_line *line)
 }
 
 static void observe(void *context, const struct trace_dialogue *dialogue, enum smtp_line_kind kind,
-		    struct span text, bool tls_active)
+    struct span text, bool tls_active)
 {
 	struct run *run = context;
 	struct trace_line line;
@@ -57,8 +58,8 @@ static void note(struct run *run, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	trace_line_init_note(&line, &run->dialogue, text, run->result->tls_active,
-			     moment_wall_ms());
+	trace_line_init_note(
+	    &line, &run->dialogue, text, run->result->tls_active, moment_wall_ms());
 	show(run, &line);
 }
 
@@ -67,10 +68,10 @@ static void note_message(struct run *run)
 	const struct send_message *message = &run->order->message;
 	if (message->line_ends_mended > 0)
 		note(run, "the message has %llu line ends without CR: each is sent as CRLF",
-		     (unsigned long long)message->line_ends_mended);
+		    (unsigned long long)message->line_ends_mended);
 	if (!message->has_header)
 		note(run, "the message has no header, or its header runs into the body: it is "
-		     "sent as it is");
+			  "sent as it is");
 }
 
 static void note_limits(struct run *run, const struct smtp_extensions *offered)
@@ -78,10 +79,10 @@ static void note_limits(struct run *run, const struct smtp_extensions *offered)
 	const struct send_message *message = &run->order->message;
 	if (message->eight_bit && !offered->eight_bit_mime)
 		note(run, "the message has bytes above 127 and the server does not offer "
-		     "8BITMIME: it is sent as it is");
+			  "8BITMIME: it is sent as it is");
 	if (offered->size_max > 0 && message->content.len > offered->size_max)
 		note(run, "the message has %zu octets and the server takes %llu",
-		     message->content.len, (unsigned long long)offered->size_max);
+		    message->content.len, (unsigned long long)offered->size_max);
 }
 
 /* ---- what the server says ---- */
@@ -95,14 +96,14 @@ static char *shown_reply(const struct smtp_received_reply *reply)
 }
 
 static void settle(struct run *run, size_t index, enum smtp_client_stage stage,
-		   const struct smtp_received_reply *reply)
+    const struct smtp_received_reply *reply)
 {
 	struct send_recipient *recipient = &run->result->recipients[index];
 	mem_free(recipient->reply);
 	recipient->reply = shown_reply(reply);
 	recipient->stage = stage;
-	recipient->state = smtp_reply_is_positive(reply) ? SEND_RECIPIENT_TAKEN :
-							   SEND_RECIPIENT_REFUSED;
+	recipient->state =
+	    smtp_reply_is_positive(reply) ? SEND_RECIPIENT_TAKEN : SEND_RECIPIENT_REFUSED;
 }
 
 /* A positive reply to RCPT decides nothing yet. */
@@ -114,8 +115,8 @@ static void on_recipient(struct run *run, const struct smtp_client_event *event)
 		recipient->state = SEND_RECIPIENT_OPEN;
 }
 
-static void settle_open(struct run *run, enum smtp_client_stage stage,
-			const struct smtp_received_reply *reply)
+static void settle_open(
+    struct run *run, enum smtp_client_stage stage, const struct smtp_received_reply *reply)
 {
 	for (size_t i = 0; i < run->result->recipient_count; i++) {
 		if (run->result->recipients[i].state == SEND_RECIPIENT_OPEN)
@@ -144,8 +145,10 @@ static void begin(struct run *run)
 	const struct send_order *order = run->order;
 	struct smtp_client_transaction transaction = {
 		.reverse_path = span_from_string(order->from),
-		.recipients = order->to, .recipient_count = order->to_count,
-		.size = order->message.content.len, .body_8bit = order->message.eight_bit,
+		.recipients = order->to,
+		.recipient_count = order->to_count,
+		.size = order->message.content.len,
+		.body_8bit = order->message.eight_bit,
 	};
 	note_limits(run, smtp_client_extensions(client));
 	run->begun = true;
@@ -192,7 +195,7 @@ static void on_smtp(struct run *run, const struct smtp_client_event *event)
 	case SMTP_CLIENT_PROBED:
 	case SMTP_CLIENT_FAILED:
 	case SMTP_CLIENT_CLOSED:
-		break;			/* not for the owner of an upstream */
+		break; /* not for the owner of an upstream */
 	}
 }
 
@@ -252,10 +255,12 @@ static void start(struct run *run)
 {
 	const struct send_order *order = run->order;
 	struct upstream_settings settings = {
-		.vias = &order->via, .via_count = 1,
+		.vias = &order->via,
+		.via_count = 1,
 		.source = order->source,
 		.ehlo_name = span_from_string(order->ehlo),
-		.login = order->login, .password = order->password,
+		.login = order->login,
+		.password = order->password,
 		.only_mechanism = order->mechanism,
 		.initial_response = order->initial_response,
 		.cleartext_auth = order->cleartext_auth,
@@ -275,7 +280,8 @@ bool send_run(const struct send_order *order, struct send_result *result, struct
 	run->content = buf_span(&order->message.content);
 	run->dialogue = (struct trace_dialogue){ .number = 1, .role = TRACE_ROLE_CLIENT };
 	run->style = (struct cli_dialogue_style){
-		.colour = cli_colour_wanted(stdout), .times = order->times,
+		.colour = cli_colour_wanted(stdout),
+		.times = order->times,
 		.start_ms = moment_wall_ms(),
 	};
 	*result = (struct send_result){

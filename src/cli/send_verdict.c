@@ -16,8 +16,8 @@ static size_t count(const struct send_result *result, enum send_recipient_state 
 	return n;
 }
 
-static const struct send_recipient *first(const struct send_result *result,
-					  enum send_recipient_state state, size_t *index_out)
+static const struct send_recipient *first(
+    const struct send_result *result, enum send_recipient_state state, size_t *index_out)
 {
 	for (size_t i = 0; i < result->recipient_count; i++) {
 		if (result->recipients[i].state != state)
@@ -49,8 +49,8 @@ static bool could_not_try(const struct send_result *result)
 
 /* ---- what happened ---- */
 
-static void say_taken(const struct send_order *order, const struct send_result *result,
-		      struct buf *out)
+static void say_taken(
+    const struct send_order *order, const struct send_result *result, struct buf *out)
 {
 	buf_printf(out, "Accepted: %s took the message for ", result->peer);
 	if (order->to_count == 1)
@@ -62,20 +62,21 @@ static void say_taken(const struct send_order *order, const struct send_result *
 	buf_append_string(out, result->tls_active ? "." : ", and it went in clear.");
 }
 
-static void say_refused(const struct send_order *order, const struct send_result *result,
-			struct buf *out)
+static void say_refused(
+    const struct send_order *order, const struct send_result *result, struct buf *out)
 {
 	size_t index = 0, taken = count(result, SEND_RECIPIENT_TAKEN);
 	const struct send_recipient *refused = first(result, SEND_RECIPIENT_REFUSED, &index);
 	bool temporary = refused->reply != NULL && refused->reply[0] == '4';
-	const char *stage = refused->stage == SMTP_CLIENT_STAGE_MESSAGE ? "the end of the content" :
-			    smtp_client_stage_name(refused->stage);
+	const char *stage = refused->stage == SMTP_CLIENT_STAGE_MESSAGE
+				? "the end of the content"
+				: smtp_client_stage_name(refused->stage);
 	if (taken > 0)
 		buf_printf(out, "Accepted for %zu of %zu recipients by %s", taken, order->to_count,
-			   result->peer);
+		    result->peer);
 	else
-		buf_printf(out, "%s by %s", temporary ? "Not accepted for now" : "Refused",
-			   result->peer);
+		buf_printf(
+		    out, "%s by %s", temporary ? "Not accepted for now" : "Refused", result->peer);
 	if (taken > 0 && result->remote_id != NULL)
 		buf_printf(out, " (id %s)", result->remote_id);
 	buf_append_string(out, taken > 0 ? "; refused" : "");
@@ -93,13 +94,15 @@ static void say_failed(const struct send_result *result, struct buf *out)
 /* ---- what to do ---- */
 
 static const char *const login_advice =
-	"The server wants to know who sends: --login NAME --password-file FILE.";
+    "The server wants to know who sends: --login NAME --password-file FILE.";
 
 /* By reply code and enhanced status, where something better can be said than the status does. */
-static const char *reply_advice(const struct send_order *order, const char *reply,
-				enum smtp_client_stage stage)
+static const char *reply_advice(
+    const struct send_order *order, const char *reply, enum smtp_client_stage stage)
 {
-	static const struct advice { const char *front, *text; } rows[] = {
+	static const struct advice {
+		const char *front, *text;
+	} rows[] = {
 		{ "552", "The message is larger than the server admits." },
 		{ "421", "The server is leaving or overloaded: try again later." },
 	};
@@ -108,15 +111,15 @@ static const char *reply_advice(const struct send_order *order, const char *repl
 			return rows[i].text;
 	}
 	bool early = stage == SMTP_CLIENT_STAGE_MAIL || stage == SMTP_CLIENT_STAGE_RCPT;
-	if (early && order->login.len == 0 && (strncmp(reply, "530", 3) == 0 ||
-					       strncmp(reply, "550 5.7.1", 9) == 0 ||
-					       strncmp(reply, "554 5.7.1", 9) == 0))
+	if (early && order->login.len == 0 &&
+	    (strncmp(reply, "530", 3) == 0 || strncmp(reply, "550 5.7.1", 9) == 0 ||
+		strncmp(reply, "554 5.7.1", 9) == 0))
 		return login_advice;
 	return "";
 }
 
-static void advise_refused(const struct send_order *order, const struct send_result *result,
-			   struct buf *out)
+static void advise_refused(
+    const struct send_order *order, const struct send_result *result, struct buf *out)
 {
 	size_t index = 0;
 	const struct send_recipient *refused = first(result, SEND_RECIPIENT_REFUSED, &index);
@@ -137,16 +140,17 @@ static void advise_refused(const struct send_order *order, const struct send_res
 static void advise_handshake(const struct send_order *order, const char *problem, struct buf *out)
 {
 	if (strstr(problem, "certificate") != NULL)
-		buf_append_string(out, "--tls-trust FILE names a certificate to trust (the "
-				  "server's own, or its issuer's), --tls-name NAME another name "
-				  "to expect; --tls-verify no looks at neither, and is for tests.");
+		buf_append_string(out,
+		    "--tls-trust FILE names a certificate to trust (the "
+		    "server's own, or its issuer's), --tls-name NAME another name "
+		    "to expect; --tls-verify no looks at neither, and is for tests.");
 	else if (order->via.scheme == CONFIG_SCHEME_SMTPS)
 		buf_append_string(out, "smtps: begins with TLS; submission: and smtp: begin in "
-				  "clear and change over to it.");
+				       "clear and change over to it.");
 }
 
-static void advise_tls(const struct send_order *order, const struct send_result *result,
-		       struct buf *out)
+static void advise_tls(
+    const struct send_order *order, const struct send_result *result, struct buf *out)
 {
 	if (result->stage == SMTP_CLIENT_STAGE_TLS) {
 		advise_handshake(order, result->text, out);
@@ -154,12 +158,13 @@ static void advise_tls(const struct send_order *order, const struct send_result 
 	}
 	if (order->via.scheme == CONFIG_SCHEME_SUBMISSION)
 		buf_append_string(out, "submission: demands TLS; smtp: goes on without it where it "
-				  "is not offered.");
+				       "is not offered.");
 	if (order->login.len > 0)
-		buf_append_string(out, order->via.scheme == CONFIG_SCHEME_SUBMISSION ?
-				  " The login then goes in clear, which --cleartext-auth allows." :
-				  "--cleartext-auth lets the login go in clear: only in a network "
-				  "that you trust.");
+		buf_append_string(
+		    out, order->via.scheme == CONFIG_SCHEME_SUBMISSION
+			     ? " The login then goes in clear, which --cleartext-auth allows."
+			     : "--cleartext-auth lets the login go in clear: only in a network "
+			       "that you trust.");
 }
 
 static void advise_auth(const struct send_result *result, struct buf *out)
@@ -167,12 +172,12 @@ static void advise_auth(const struct send_result *result, struct buf *out)
 	const char *text = result->text != NULL ? result->text : "";
 	if (strstr(text, "535") != NULL)
 		buf_append_string(out, "Check name and password (frank user check does that for a "
-				  "relay of yours); some providers want a password made for "
-				  "programs.");
+				       "relay of yours); some providers want a password made for "
+				       "programs.");
 }
 
-static void advise_failed(const struct send_order *order, const struct send_result *result,
-			  struct buf *out)
+static void advise_failed(
+    const struct send_order *order, const struct send_result *result, struct buf *out)
 {
 	switch (result->trouble) {
 	case UPSTREAM_TROUBLE_NAME:
@@ -180,9 +185,11 @@ static void advise_failed(const struct send_order *order, const struct send_resu
 		break;
 	case UPSTREAM_TROUBLE_CONNECTION:
 		if (could_not_try(result) && order->via.host != NULL)
-			buf_printf(out, "Does a server listen on port %u there? Many networks "
-				   "block 25: submission: (587) and smtps: (465) are the ways in "
-				   "for clients.", order->via.port);
+			buf_printf(out,
+			    "Does a server listen on port %u there? Many networks "
+			    "block 25: submission: (587) and smtps: (465) are the ways in "
+			    "for clients.",
+			    order->via.port);
 		break;
 	case UPSTREAM_TROUBLE_TLS:
 		advise_tls(order, result, out);
@@ -203,7 +210,7 @@ static void advise_failed(const struct send_order *order, const struct send_resu
 /* ---- the whole ---- */
 
 int send_verdict(const struct send_order *order, const struct send_result *result,
-		 struct buf *text_out, struct buf *advice_out)
+    struct buf *text_out, struct buf *advice_out)
 {
 	if (count(result, SEND_RECIPIENT_TAKEN) == order->to_count) {
 		say_taken(order, result, text_out);
@@ -231,7 +238,7 @@ static json_t *recipients_json(const struct send_order *order, const struct send
 	for (size_t i = 0; i < order->to_count; i++) {
 		const struct send_recipient *recipient = &result->recipients[i];
 		json_t *object = json_pack("{s:o, s:b}", "address", cli_json_text(order->to[i]),
-				"accepted", (int)(recipient->state == SEND_RECIPIENT_TAKEN));
+		    "accepted", (int)(recipient->state == SEND_RECIPIENT_TAKEN));
 		if (recipient->reply != NULL)
 			set_text(object, "stage", smtp_client_stage_name(recipient->stage));
 		set_text(object, "reply", recipient->reply);
@@ -241,12 +248,11 @@ static json_t *recipients_json(const struct send_order *order, const struct send
 }
 
 json_t *send_verdict_json(const struct send_order *order, const struct send_result *result,
-			  const char *text, const char *advice)
+    const char *text, const char *advice)
 {
 	bool accepted = count(result, SEND_RECIPIENT_TAKEN) == order->to_count;
 	json_t *verdict = json_pack("{s:b, s:o, s:o}", "accepted", (int)accepted, "text",
-				    cli_json_text(span_from_string(text)), "recipients",
-				    recipients_json(order, result));
+	    cli_json_text(span_from_string(text)), "recipients", recipients_json(order, result));
 	set_text(verdict, "do", advice);
 	set_text(verdict, "peer", result->peer);
 	set_text(verdict, "remote_id", result->remote_id);

@@ -121,8 +121,8 @@ static const struct setup *load_setup(const struct config *config)
 	return setup;
 }
 
-static bool open_all(const struct config *config, const struct control_options *options,
-		     struct fault *fault)
+static bool open_all(
+    const struct config *config, const struct control_options *options, struct fault *fault)
 {
 	return log_open(config->log.target, config->log.path, config->log.json, fault) &&
 	       control_bind(config, options->lane_count, options->sockets, fault);
@@ -144,7 +144,7 @@ static int run(const struct config *config, struct control_options *options)
 		setup_unref(&options->setup);
 		return CLI_EXIT_USAGE;
 	}
-	prctl(PR_SET_DUMPABLE, 0);	/* secrets do not go into core dumps */
+	prctl(PR_SET_DUMPABLE, 0); /* secrets do not go into core dumps */
 	log_start_writer();
 	good = control_run(options, &fault);
 	log_close();

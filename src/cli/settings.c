@@ -30,8 +30,8 @@ static bool has(const struct cli_setting *settings, size_t count, const struct c
 	return false;
 }
 
-size_t cli_settings_collect(const struct config *config,
-			    struct cli_setting settings_out[CLI_SETTINGS_MAX])
+size_t cli_settings_collect(
+    const struct config *config, struct cli_setting settings_out[CLI_SETTINGS_MAX])
 {
 	size_t count = 0;
 	for (size_t i = 0; i < config->listener_count; i++) {
@@ -40,7 +40,8 @@ size_t cli_settings_collect(const struct config *config,
 			const struct config_address *address = &listener->addresses[k];
 			struct cli_setting setting = {
 				.host = is_loopback(address) ? "localhost" : config->hostname,
-				.port = address->port, .tls = listener->tls,
+				.port = address->port,
+				.tls = listener->tls,
 			};
 			if (count < CLI_SETTINGS_MAX && !has(settings_out, count, &setting))
 				settings_out[count++] = setting;
@@ -79,8 +80,8 @@ json_t *cli_settings_json(const struct cli_setting *settings, size_t count)
 {
 	json_t *list = json_array();
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(list, json_pack("{s:s, s:i, s:s}", "host", settings[i].host,
-						      "port", (int)settings[i].port, "tls",
-						      directive_word(settings[i].tls)));
+		json_array_append_new(
+		    list, json_pack("{s:s, s:i, s:s}", "host", settings[i].host, "port",
+			      (int)settings[i].port, "tls", directive_word(settings[i].tls)));
 	return list;
 }

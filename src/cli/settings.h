@@ -12,17 +12,17 @@
 
 #include <jansson.h>
 
-#define CLI_SETTINGS_MAX 64		/* further addresses are left aside */
+#define CLI_SETTINGS_MAX 64 /* further addresses are left aside */
 
 struct cli_setting {
-	const char *host;		/* lives as long as the configuration */
+	const char *host; /* lives as long as the configuration */
 	uint16_t port;
 	enum config_tls_mode tls;
 };
 
 /* Fills settings_out; returns how many there are. Equal ones stand there once. */
-size_t cli_settings_collect(const struct config *config,
-			    struct cli_setting settings_out[CLI_SETTINGS_MAX]);
+size_t cli_settings_collect(
+    const struct config *config, struct cli_setting settings_out[CLI_SETTINGS_MAX]);
 
 /* "STARTTLS", "SSL/TLS", "no encryption": as mail programs call it. */
 const char *cli_settings_tls_name(enum config_tls_mode tls);

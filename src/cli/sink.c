@@ -18,7 +18,7 @@ enum { LISTEN_MAX = 64, NOT_GIVEN = -1, CERTIFICATE_DAYS = 30 };
 
 struct task {
 	struct cli_option_list listen;
-	int tls, auth;			/* enums of the configuration, or NOT_GIVEN */
+	int tls, auth; /* enums of the configuration, or NOT_GIVEN */
 	const char *certificate, *key, *users, *hostname, *maildir;
 	uint64_t size_max, messages;
 	bool cleartext_auth, count, json, quiet, follow;
@@ -26,34 +26,34 @@ struct task {
 
 static const struct cli_option options[] = {
 	{ "listen", 0, CLI_OPTION_LIST, "ADDRESS:PORT", offsetof(struct task, listen),
-	  "may be given again; port 0: the kernel chooses;\ndefault: 127.0.0.1:2525" },
+	    "may be given again; port 0: the kernel chooses;\ndefault: 127.0.0.1:2525" },
 	{ "tls", 0, CLI_OPTION_CHOICE, "off|starttls|implicit", offsetof(struct task, tls),
-	  "default: starttls with --certificate, else off" },
+	    "default: starttls with --certificate, else off" },
 	{ "certificate", 0, CLI_OPTION_TEXT, "FILE", offsetof(struct task, certificate),
-	  "PEM; default: a self-signed one, made for this run" },
+	    "PEM; default: a self-signed one, made for this run" },
 	{ "key", 0, CLI_OPTION_TEXT, "FILE", offsetof(struct task, key), "its private key, PEM" },
 	{ "auth", 0, CLI_OPTION_CHOICE, "required|optional|off", offsetof(struct task, auth),
-	  "default: required with --users, else off" },
+	    "default: required with --users, else off" },
 	{ "users", 0, CLI_OPTION_TEXT, "FILE|any", offsetof(struct task, users),
-	  "who may sign in: a users file, or any name with any\npassword" },
+	    "who may sign in: a users file, or any name with any\npassword" },
 	{ "cleartext-auth", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, cleartext_auth),
-	  "AUTH is offered without TLS too" },
+	    "AUTH is offered without TLS too" },
 	{ "hostname", 0, CLI_OPTION_TEXT, "NAME", offsetof(struct task, hostname),
-	  "in the greeting; default: this machine's" },
+	    "in the greeting; default: this machine's" },
 	{ "maildir", 0, CLI_OPTION_TEXT, "DIR", offsetof(struct task, maildir),
-	  "keep the messages there, byte for byte" },
+	    "keep the messages there, byte for byte" },
 	{ "count", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, count),
-	  "only count: no line for each message" },
+	    "only count: no line for each message" },
 	{ "size-max", 0, CLI_OPTION_SIZE, "SIZE", offsetof(struct task, size_max),
-	  "of one message; default: 50MB" },
+	    "of one message; default: 50MB" },
 	{ "messages", 0, CLI_OPTION_NUMBER, "N", offsetof(struct task, messages),
-	  "end after N messages" },
+	    "end after N messages" },
 	{ "follow", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, follow),
-	  "show the dialogues as they happen" },
+	    "show the dialogues as they happen" },
 	{ "quiet", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, quiet),
-	  "say nothing on standard error" },
+	    "say nothing on standard error" },
 	{ "json", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, json),
-	  "each line as a JSON object" },
+	    "each line as a JSON object" },
 };
 
 /* ---- where to listen ---- */
@@ -80,8 +80,8 @@ static int read_addresses(const struct task *task, struct sink_address *out, siz
 		if (!config_socket_parse(arena, items[i], found, &n, &fault))
 			status = cli_usage("sink", "--listen: %s", fault.text);
 		else if (*count_out + n > LISTEN_MAX)
-			status = cli_usage("sink", "--listen: %d sockets are the limit",
-					   LISTEN_MAX);
+			status =
+			    cli_usage("sink", "--listen: %d sockets are the limit", LISTEN_MAX);
 		for (size_t j = 0; status < 0 && j < n; j++)
 			set_address(&out[(*count_out)++], &found[j]);
 	}
@@ -113,9 +113,10 @@ static struct tls_server_context *make_certificate(const char *hostname, struct 
 static struct tls_server_context *load_certificate(const struct task *task, const char *hostname)
 {
 	struct fault fault;
-	struct tls_server_context *context = task->certificate != NULL ?
-		tls_server_context_create(task->certificate, task->key, NULL, &fault) :
-		make_certificate(hostname, &fault);
+	struct tls_server_context *context =
+	    task->certificate != NULL
+		? tls_server_context_create(task->certificate, task->key, NULL, &fault)
+		: make_certificate(hostname, &fault);
 	if (context == NULL)
 		cli_complain("%s", fault.text);
 	return context;
@@ -128,7 +129,7 @@ static struct account_users *load_users(const char *path)
 	char line[1024];
 	for (size_t i = 0; i < notes->count; i++)
 		fprintf(stderr, "%s\n",
-			account_note_format(&notes->items[i], path, line, sizeof(line)));
+		    account_note_format(&notes->items[i], path, line, sizeof(line)));
 	mem_free(notes);
 	return users;
 }
@@ -148,8 +149,8 @@ static void raise_descriptor_limit(void)
 static int check_task(struct task *task)
 {
 	if (task->tls == NOT_GIVEN)
-		task->tls = task->certificate != NULL ? CONFIG_TLS_MODE_STARTTLS :
-							CONFIG_TLS_MODE_OFF;
+		task->tls =
+		    task->certificate != NULL ? CONFIG_TLS_MODE_STARTTLS : CONFIG_TLS_MODE_OFF;
 	if (task->auth == NOT_GIVEN)
 		task->auth = task->users != NULL ? CONFIG_AUTH_MODE_REQUIRED : CONFIG_AUTH_MODE_OFF;
 	if ((task->certificate != NULL) != (task->key != NULL))
@@ -163,7 +164,7 @@ static int check_task(struct task *task)
 	if (task->auth != CONFIG_AUTH_MODE_OFF && task->tls == CONFIG_TLS_MODE_OFF &&
 	    !task->cleartext_auth)
 		return cli_usage("sink", "AUTH is not offered without TLS: --tls starttls, or "
-				 "--cleartext-auth");
+					 "--cleartext-auth");
 	if (task->count && task->maildir != NULL)
 		return cli_usage("sink", "either --count or --maildir");
 	if (task->size_max == 0)
@@ -201,13 +202,19 @@ static int run_task(const struct task *task)
 		return status;
 	char *name = task->hostname != NULL ? mem_strdup(task->hostname) : cli_machine_name();
 	struct sink_settings settings = {
-		.listen = addresses, .listen_count = count,
-		.tls = (enum config_tls_mode)task->tls, .auth = (enum config_auth_mode)task->auth,
+		.listen = addresses,
+		.listen_count = count,
+		.tls = (enum config_tls_mode)task->tls,
+		.auth = (enum config_auth_mode)task->auth,
 		.cleartext_auth = task->cleartext_auth,
 		.hostname = name != NULL ? name : "localhost",
-		.size_max_bytes = task->size_max, .maildir = task->maildir,
-		.messages_max = task->messages, .count_only = task->count,
-		.json = task->json, .quiet = task->quiet, .follow = task->follow,
+		.size_max_bytes = task->size_max,
+		.maildir = task->maildir,
+		.messages_max = task->messages,
+		.count_only = task->count,
+		.json = task->json,
+		.quiet = task->quiet,
+		.follow = task->follow,
 	};
 	status = serve(task, &settings);
 	account_users_unref(&settings.users);
@@ -219,13 +226,15 @@ static int run_task(const struct task *task)
 static int run(int argc, char **argv)
 {
 	struct task task = {
-		.tls = NOT_GIVEN, .auth = NOT_GIVEN, .size_max = 50 * 1024 * 1024,
+		.tls = NOT_GIVEN,
+		.auth = NOT_GIVEN,
+		.size_max = 50 * 1024 * 1024,
 	};
 	int status = CLI_EXIT_DONE;
 	int operands = cli_read_options(&cli_sink_command, argc, argv, &task, &status);
 	if (operands > 0)
-		status = cli_usage("sink", "%s: there is nothing to name here but options",
-				   argv[1]);
+		status =
+		    cli_usage("sink", "%s: there is nothing to name here but options", argv[1]);
 	else if (operands == 0)
 		status = check_task(&task);
 	if (operands == 0 && status < 0)

@@ -42,8 +42,7 @@ bool sink_message_open(struct sink_message *m, struct sink *sink, struct fault *
 {
 	m->stored = sink->settings->maildir != NULL;
 	return !m->stored || maildir_open(&m->file, sink->settings->maildir, m->id,
-					  sink->settings->hostname, MAILDIR_LINE_ENDS_KEPT,
-					  fault_out);
+				 sink->settings->hostname, MAILDIR_LINE_ENDS_KEPT, fault_out);
 }
 
 bool sink_message_append(struct sink_message *m, struct span content, struct fault *fault_out)
@@ -70,11 +69,10 @@ static void report_json(const struct sink_message *m, const struct sink_message_
 	struct span rest = buf_span(&m->recipients), recipient;
 	while (span_take_until(&rest, '\n', &recipient))
 		json_array_append_new(to, json_stringn(recipient.data, recipient.len));
-	json_t *object = json_pack("{s:s, s:s, s:o, s:I, s:I, s:s, s:b}", "id",
-				   id_format(m->id, id), "from", m->reverse_path, "to", to,
-				   "recipients", (json_int_t)m->recipient_count, "size",
-				   (json_int_t)m->size, "client", source->client, "tls",
-				   (int)source->tls_active);
+	json_t *object =
+	    json_pack("{s:s, s:s, s:o, s:I, s:I, s:s, s:b}", "id", id_format(m->id, id), "from",
+		m->reverse_path, "to", to, "recipients", (json_int_t)m->recipient_count, "size",
+		(json_int_t)m->size, "client", source->client, "tls", (int)source->tls_active);
 	if (source->login != NULL)
 		json_object_set_new(object, "login", json_string(source->login));
 	if (m->name != NULL)
@@ -107,15 +105,15 @@ static void report_text(const struct sink_message *m, const struct sink_message_
 		buf_append_byte(&line, '>');
 	}
 	buf_printf(&line, " size=%llu client=%s tls=%s", (unsigned long long)m->size,
-		   source->client, source->tls_active ? "yes" : "no");
+	    source->client, source->tls_active ? "yes" : "no");
 	append_shown(&line, "login", source->login);
 	append_shown(&line, "file", m->name);
 	puts(buf_string(&line));
 	buf_fini(&line);
 }
 
-void sink_message_report(struct sink_message *m, struct sink *sink,
-			 const struct sink_message_source *source)
+void sink_message_report(
+    struct sink_message *m, struct sink *sink, const struct sink_message_source *source)
 {
 	if (sink->settings->count_only)
 		return;

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 enum {
-	FAREWELL_MS = 1000,		/* for sessions to end by themselves */
-	PATIENCE_MS = 5000,		/* for sessions to end when they were told to */
+	FAREWELL_MS = 1000, /* for sessions to end by themselves */
+	PATIENCE_MS = 5000, /* for sessions to end when they were told to */
 	CHECK_THREADS = 2,
 	CHECK_QUEUE_MAX = 10000,
 };
@@ -56,7 +56,7 @@ static void tell_sessions(struct sink *sink)
 	net_timer_start(&sink->patience, PATIENCE_MS);
 	sink->told = true;
 	LIST_FOR_EACH_SAFE(position, &sink->sessions)
-		sink_session_stop(LIST_ENTRY(position, struct sink_session, link));
+	sink_session_stop(LIST_ENTRY(position, struct sink_session, link));
 }
 
 static void on_patience_over(void *owner)
@@ -67,7 +67,7 @@ static void on_patience_over(void *owner)
 		return;
 	}
 	LIST_FOR_EACH_SAFE(position, &sink->sessions)
-		sink_session_cut(LIST_ENTRY(position, struct sink_session, link));
+	sink_session_cut(LIST_ENTRY(position, struct sink_session, link));
 }
 
 static void stop_now(struct sink *sink)
@@ -187,18 +187,21 @@ static void say_listening(const struct sink *sink, int fd)
 	net_address_format(&address, text);
 	const char *tls = tls_name(sink->settings->tls), *auth = auth_name(sink->settings->auth);
 	if (sink->settings->json)
-		cli_json_print(json_pack("{s:s, s:s, s:s}", "listening", text, "tls", tls, "auth",
-					 auth), CLI_EXIT_DONE);
+		cli_json_print(
+		    json_pack("{s:s, s:s, s:s}", "listening", text, "tls", tls, "auth", auth),
+		    CLI_EXIT_DONE);
 	else
 		printf("listening %s tls=%s auth=%s\n", text, tls, auth);
 	fflush(stdout);
 }
 
-static bool open_listener(struct sink *sink, const struct net_address *address,
-			  struct fault *fault_out)
+static bool open_listener(
+    struct sink *sink, const struct net_address *address, struct fault *fault_out)
 {
 	const struct listener_handler handler = {
-		.on_accept = on_accept, .on_trouble = on_trouble, .owner = sink,
+		.on_accept = on_accept,
+		.on_trouble = on_trouble,
+		.owner = sink,
 	};
 	int fd = -1;
 	if (!privilege_listen(address, 1, &fd, fault_out))
@@ -221,7 +224,7 @@ static bool open_listeners(struct sink *sink, struct fault *fault_out)
 			return false;
 	}
 	LIST_FOR_EACH(position, &sink->listeners)
-		say_listening(sink, LIST_ENTRY(position, struct sink_listener, link)->fd);
+	say_listening(sink, LIST_ENTRY(position, struct sink_listener, link)->fd);
 	return true;
 }
 
@@ -248,8 +251,8 @@ static void watch_signal(struct sink *sink, uv_signal_t *handle, int number)
 	uv_signal_start(handle, on_signal, number);
 }
 
-static bool prepare(struct sink *sink, const struct sink_settings *settings,
-		    struct fault *fault_out)
+static bool prepare(
+    struct sink *sink, const struct sink_settings *settings, struct fault *fault_out)
 {
 	*sink = (struct sink){
 		.settings = settings,
@@ -306,16 +309,16 @@ static void dismantle(struct sink *sink)
 static void print_sum(const struct sink *sink)
 {
 	if (sink->settings->json)
-		cli_json_print(json_pack("{s:I, s:I, s:I, s:I, s:I}",
-				"messages", (json_int_t)sink->messages,
-				"recipients", (json_int_t)sink->recipients,
-				"octets", (json_int_t)sink->octets,
-				"sessions", (json_int_t)sink->sessions_born,
-				"auth_failures", (json_int_t)sink->auth_failures), CLI_EXIT_DONE);
+		cli_json_print(
+		    json_pack("{s:I, s:I, s:I, s:I, s:I}", "messages", (json_int_t)sink->messages,
+			"recipients", (json_int_t)sink->recipients, "octets",
+			(json_int_t)sink->octets, "sessions", (json_int_t)sink->sessions_born,
+			"auth_failures", (json_int_t)sink->auth_failures),
+		    CLI_EXIT_DONE);
 	else
 		printf("taken: %llu messages, %llu octets, %llu recipients, in %lu sessions\n",
-		       (unsigned long long)sink->messages, (unsigned long long)sink->octets,
-		       (unsigned long long)sink->recipients, (unsigned long)sink->sessions_born);
+		    (unsigned long long)sink->messages, (unsigned long long)sink->octets,
+		    (unsigned long long)sink->recipients, (unsigned long)sink->sessions_born);
 }
 
 bool sink_run(const struct sink_settings *settings, struct fault *fault_out)

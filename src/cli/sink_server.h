@@ -22,24 +22,24 @@
 #include "smtp/server.h"
 
 struct sink_address {
-	struct net_address socket;	/* port 0: the kernel chooses */
-	bool optional;			/* from "*": a machine may be without IPv6 */
+	struct net_address socket; /* port 0: the kernel chooses */
+	bool optional;             /* from "*": a machine may be without IPv6 */
 };
 
 struct sink_settings {
 	const struct sink_address *listen;
 	size_t listen_count;
 	enum config_tls_mode tls;
-	struct tls_server_context *tls_context;	/* borrowed; NULL with tls off */
+	struct tls_server_context *tls_context; /* borrowed; NULL with tls off */
 	enum config_auth_mode auth;
-	bool users_any;			/* every name with every password may sign in */
-	struct account_users *users;	/* borrowed; NULL: any, or nobody */
+	bool users_any;              /* every name with every password may sign in */
+	struct account_users *users; /* borrowed; NULL: any, or nobody */
 	bool cleartext_auth;
 	const char *hostname;
 	uint64_t size_max_bytes;
-	const char *maildir;		/* NULL: contents are not kept */
-	uint64_t messages_max;		/* ends after so many; 0: never */
-	bool count_only;		/* no line for a message */
+	const char *maildir;   /* NULL: contents are not kept */
+	uint64_t messages_max; /* ends after so many; 0: never */
+	bool count_only;       /* no line for a message */
 	bool json, quiet, follow;
 };
 
@@ -47,18 +47,18 @@ struct sink {
 	const struct sink_settings *settings;
 	struct smtp_server_settings smtp;
 	struct net_loop loop;
-	struct list listeners;		/* struct sink_listener */
-	struct list sessions;		/* struct sink_session */
-	struct map *asking;		/* sessions that wait for a password check, by number */
-	struct worker_pool *pool;	/* NULL without users */
+	struct list listeners;    /* struct sink_listener */
+	struct list sessions;     /* struct sink_session */
+	struct map *asking;       /* sessions that wait for a password check, by number */
+	struct worker_pool *pool; /* NULL without users */
 	struct account_checker *checker;
 	struct id_source ids;
 	struct cli_dialogue_style style;
 	uv_signal_t on_term, on_int;
-	struct net_timer patience;	/* with the sessions, after a stop */
-	bool stopping;			/* no new connection, no new message */
-	bool told;			/* sessions know */
-	bool output_failed;		/* standard output is gone: nobody reads */
+	struct net_timer patience; /* with the sessions, after a stop */
+	bool stopping;             /* no new connection, no new message */
+	bool told;                 /* sessions know */
+	bool output_failed;        /* standard output is gone: nobody reads */
 	uint32_t sessions_born;
 	uint64_t messages, recipients, octets, auth_failures;
 };

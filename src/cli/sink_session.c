@@ -15,8 +15,8 @@ static void follow_line(struct sink_session *s, enum smtp_line_kind kind, struct
 {
 	struct trace_dialogue dialogue = { .number = s->number, .role = TRACE_ROLE_SERVER };
 	struct trace_line line;
-	trace_line_init(&line, &dialogue, kind, text, s->smtp.tls_active,
-			net_loop_wall_ms(&s->sink->loop));
+	trace_line_init(
+	    &line, &dialogue, kind, text, s->smtp.tls_active, net_loop_wall_ms(&s->sink->loop));
 	cli_dialogue_print(stderr, &s->sink->style, &line);
 	trace_line_fini(&line);
 }
@@ -27,8 +27,8 @@ static void follow_note(struct sink_session *s, const char *text)
 	struct trace_line line;
 	if (!s->sink->settings->follow)
 		return;
-	trace_line_init_note(&line, &dialogue, text, s->smtp.tls_active,
-			     net_loop_wall_ms(&s->sink->loop));
+	trace_line_init_note(
+	    &line, &dialogue, text, s->smtp.tls_active, net_loop_wall_ms(&s->sink->loop));
 	cli_dialogue_print(stderr, &s->sink->style, &line);
 	trace_line_fini(&line);
 }
@@ -54,8 +54,8 @@ static void observe(void *context, enum smtp_line_kind kind, struct span text)
 		follow_line(s, kind, text);
 }
 
-static void follow_payload(struct sink_session *s, const struct smtp_server_event *event,
-			   unsigned step)
+static void follow_payload(
+    struct sink_session *s, const struct smtp_server_event *event, unsigned step)
 {
 	struct buf encoded, shown;
 	if (s->payload_seen == NULL)
@@ -159,8 +159,8 @@ static void begin_auth(struct sink_session *s, const struct smtp_server_event *e
 	}
 	if (event->auth.has_initial)
 		follow_payload(s, event, 0);
-	step_auth(s, sasl_server_start(&s->sasl, mechanism, event->auth.has_initial,
-				       event->auth.data));
+	step_auth(
+	    s, sasl_server_start(&s->sasl, mechanism, event->auth.has_initial, event->auth.data));
 }
 
 static void respond_auth(struct sink_session *s, const struct smtp_server_event *event)
@@ -218,12 +218,13 @@ static void finish_message(struct sink_session *s)
 		return;
 	}
 	struct sink_message_source source = {
-		.client = conn_peer_text(s->conn), .login = s->login,
+		.client = conn_peer_text(s->conn),
+		.login = s->login,
 		.tls_active = s->smtp.tls_active,
 	};
 	sink_message_report(s->message, s->sink, &source);
-	smtp_server_answer(&s->smtp, SMTP_REPLY_MESSAGE_KEPT, "%s kept",
-			   id_format(s->message->id, id));
+	smtp_server_answer(
+	    &s->smtp, SMTP_REPLY_MESSAGE_KEPT, "%s kept", id_format(s->message->id, id));
 	sink_message_taken(s->sink, s->message->size, s->message->recipient_count);
 	sink_message_destroy(&s->message);
 }
@@ -232,7 +233,7 @@ static void abort_message(struct sink_session *s, const char *why)
 {
 	if (s->message != NULL && s->message->recipient_count > 0)
 		sink_say(s->sink, "%s: a transaction was left unfinished: %s",
-			 conn_peer_text(s->conn), why);
+		    conn_peer_text(s->conn), why);
 	sink_message_destroy(&s->message);
 }
 
@@ -244,7 +245,7 @@ static void start_tls(struct sink_session *s)
 	conn_set_deadline(s->conn, HANDSHAKE_MS);
 	if (conn_tls_accept(s->conn, s->sink->settings->tls_context) > 0)
 		sink_say(s->sink, "%s: bytes in clear stood behind STARTTLS; they were thrown away",
-			 conn_peer_text(s->conn));
+		    conn_peer_text(s->conn));
 }
 
 static void tls_is_up(struct sink_session *s)

@@ -18,13 +18,13 @@ struct sink_session {
 	struct conn *conn;
 	struct smtp_server smtp;
 	struct sasl_server sasl;
-	bool tls_pending;		/* the handshake is under way */
-	bool checking;			/* the password is with the checker */
+	bool tls_pending; /* the handshake is under way */
+	bool checking;    /* the password is with the checker */
 	uint32_t number;
-	char *login;			/* NULL before AUTH has succeeded */
-	struct sink_message *message;	/* NULL outside a transaction */
-	const char *end;		/* why the session ended; set: destroy it */
-	char *payload_seen;		/* --follow: an AUTH payload that is not yet described */
+	char *login;                  /* NULL before AUTH has succeeded */
+	struct sink_message *message; /* NULL outside a transaction */
+	const char *end;              /* why the session ended; set: destroy it */
+	char *payload_seen;           /* --follow: an AUTH payload that is not yet described */
 };
 
 /* Takes fd. */

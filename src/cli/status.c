@@ -96,8 +96,9 @@ static void print_sessions(const json_t *sessions)
 	const json_t *listener;
 	size_t i;
 	printf("sessions     %llu now, %llu since the start, %llu turned away\n",
-	       get(sessions, "now"), get(sessions, "since_start"), get(sessions, "refused"));
-	json_array_foreach(json_object_get(sessions, "listeners"), i, listener) {
+	    get(sessions, "now"), get(sessions, "since_start"), get(sessions, "refused"));
+	json_array_foreach(json_object_get(sessions, "listeners"), i, listener)
+	{
 		fputs("             ", stdout);
 		put(listener, "listener");
 		fputc(' ', stdout);
@@ -128,7 +129,7 @@ static void print_pause(const struct task *task, const json_t *hop)
 		return;
 	if (until > task->now_ms)
 		printf("             paused for another %s\n",
-		       moment_format_duration(until - task->now_ms, text));
+		    moment_format_duration(until - task->now_ms, text));
 	cli_screen_put_block(stdout, cli_json_get(hop, "why"), 15, task->width);
 }
 
@@ -137,11 +138,12 @@ static void print_hops(const struct task *task, const json_t *hops)
 	const json_t *hop;
 	char text[MOMENT_TEXT_MAX];
 	size_t i;
-	json_array_foreach(hops, i, hop) {
+	json_array_foreach(hops, i, hop)
+	{
 		fputs("  to ", stdout);
 		put(hop, "hop");
 		printf("\n             %llu waiting, %llu held, %llu under way",
-		       get(hop, "waiting"), get(hop, "held"), get(hop, "active"));
+		    get(hop, "waiting"), get(hop, "held"), get(hop, "active"));
 		if (json_object_get(hop, "oldest") != NULL)
 			printf(", oldest %s", age(hop, "oldest_age", text));
 		fputc('\n', stdout);
@@ -154,15 +156,15 @@ static void print_resources(const json_t *status)
 	const json_t *memory = json_object_get(status, "memory");
 	const json_t *disk = json_object_get(status, "disk");
 	char a[CLI_SCREEN_SIZE_MAX], b[CLI_SCREEN_SIZE_MAX], c[CLI_SCREEN_SIZE_MAX];
-	printf("in memory    %llu of %llu deliveries, bodies %s of %s, ",
-	       get(memory, "deliveries"), get(memory, "deliveries_max"), size(memory, "bodies", a),
-	       size(memory, "bodies_max", b));
+	printf("in memory    %llu of %llu deliveries, bodies %s of %s, ", get(memory, "deliveries"),
+	    get(memory, "deliveries_max"), size(memory, "bodies", a),
+	    size(memory, "bodies_max", b));
 	put_count(get(memory, "uncommitted"), "result");
 	puts(" not committed");
 	fputs("disk         ", stdout);
 	put(disk, "path");
 	printf(": %s free of %s, mail is refused below %s\n", size(disk, "free", a),
-	       size(disk, "total", b), size(disk, "min_free", c));
+	    size(disk, "total", b), size(disk, "min_free", c));
 }
 
 static void print_certificate(const struct task *task, const json_t *certificate)
@@ -173,11 +175,11 @@ static void print_certificate(const struct task *task, const json_t *certificate
 		return;
 	fputs("certificate  ", stdout);
 	put(certificate, "file");
-	moment_format_duration(expires > task->now_ms ? expires - task->now_ms :
-							task->now_ms - expires, text);
+	moment_format_duration(
+	    expires > task->now_ms ? expires - task->now_ms : task->now_ms - expires, text);
 	printf("\n             %s %s (%s%s%s)\n", expires > task->now_ms ? "expires" : "expired",
-	       moment_format_rfc3339(expires, when), expires > task->now_ms ? "in " : "", text,
-	       expires > task->now_ms ? "" : " ago");
+	    moment_format_rfc3339(expires, when), expires > task->now_ms ? "in " : "", text,
+	    expires > task->now_ms ? "" : " ago");
 }
 
 static void print_problems(const struct task *task, const json_t *problems)
@@ -187,9 +189,8 @@ static void print_problems(const struct task *task, const json_t *problems)
 	if (json_array_size(problems) == 0)
 		return;
 	puts(task->colour ? "\n\033[31mA human is needed:\033[0m" : "\nA human is needed:");
-	json_array_foreach(problems, i, problem)
-		cli_screen_put_block(stdout, span_from_string(json_string_value(problem)), 2,
-				     task->width);
+	json_array_foreach(problems, i, problem) cli_screen_put_block(
+	    stdout, span_from_string(json_string_value(problem)), 2, task->width);
 }
 
 static void print_status(const struct task *task, const json_t *status)
@@ -234,8 +235,8 @@ static int run(int argc, char **argv)
 	task.width = cli_screen_width();
 	task.colour = cli_colour_wanted(stdout);
 	task.now_ms = moment_wall_ms();
-	status = cli_relay_tell(&relay, json_pack("{s:s}", "command", "status"), CLI_RELAY_QUIET_MS,
-				on_line, &task);
+	status = cli_relay_tell(
+	    &relay, json_pack("{s:s}", "command", "status"), CLI_RELAY_QUIET_MS, on_line, &task);
 	cli_relay_fini(&relay);
 	return status == CLI_EXIT_DONE || status == CLI_EXIT_FOUND ? cli_finish(status) : status;
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KNOWN_MAX 1024		/* dialogues whose heads are remembered */
+#define KNOWN_MAX 1024 /* dialogues whose heads are remembered */
 #define TEXT_KNOWN_MAX 160
 
 /* What was said of a dialogue last: it is said again when it changes. */
@@ -29,19 +29,19 @@ struct task {
 
 static const struct cli_option options[] = {
 	{ "follow", 'f', CLI_OPTION_FLAG, NULL, offsetof(struct task, follow),
-	  "as they happen, until Ctrl-C" },
+	    "as they happen, until Ctrl-C" },
 	{ "client", 0, CLI_OPTION_TEXT, "NETWORK", offsetof(struct task, client),
-	  "only clients of this address or network" },
+	    "only clients of this address or network" },
 	{ "login", 0, CLI_OPTION_TEXT, "LOGIN", offsetof(struct task, login),
-	  "only sessions under this login" },
+	    "only sessions under this login" },
 	{ "hop", 0, CLI_OPTION_TEXT, "HOP", offsetof(struct task, hop),
-	  "only next hops with this in their name" },
+	    "only next hops with this in their name" },
 	{ "message", 0, CLI_OPTION_TEXT, "ID", offsetof(struct task, message),
-	  "only this message, on its way in and out" },
+	    "only this message, on its way in and out" },
 	CLI_OPTION_CONFIG(struct task, config),
 	CLI_OPTION_SOCKET(struct task, socket),
 	{ "json", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, json),
-	  "each line as a JSON object" },
+	    "each line as a JSON object" },
 };
 
 /* ---- for people ---- */
@@ -59,7 +59,7 @@ static struct known *known_of(struct task *task, const json_t *line)
 static void print_front(const struct known *known, const json_t *line)
 {
 	struct span time = cli_json_get(line, "time");
-	if (time.len > 12)		/* the day is known */
+	if (time.len > 12) /* the day is known */
 		time = span_head(span_skip(time, 11), time.len - 12);
 	cli_screen_put(stdout, time, 0);
 	printf(" %s%-4llu ", known->client ? "out-" : "in-", (unsigned long long)known->number);
@@ -77,7 +77,7 @@ static bool is_news(char before[TEXT_KNOWN_MAX], struct span now)
 }
 
 static void print_news(const struct task *task, const struct known *known, const json_t *line,
-		       const char *what, struct span text)
+    const char *what, struct span text)
 {
 	print_front(known, line);
 	fputs(task->colour ? "\033[2m=== " : "=== ", stdout);
@@ -92,7 +92,7 @@ static void print_heads(struct task *task, struct known *known, const json_t *li
 		    login = cli_json_get(line, "login"), message = cli_json_get(line, "message");
 	if (is_news(known->peer, peer.len > 0 ? peer : hop)) {
 		print_news(task, known, line, known->client ? "next hop " : "client ",
-			   hop.len > 0 ? hop : peer);
+		    hop.len > 0 ? hop : peer);
 		if (hop.len > 0 && peer.len > 0)
 			print_news(task, known, line, "at ", peer);
 	}
@@ -140,7 +140,7 @@ static bool on_line(void *context, const json_t *object)
 	} else {
 		print_line(task, line);
 	}
-	return fflush(stdout) == 0;		/* whoever reads may leave at any time */
+	return fflush(stdout) == 0; /* whoever reads may leave at any time */
 }
 
 /* Every line is out already. */
@@ -184,7 +184,7 @@ static int run(int argc, char **argv)
 		status = cli_usage("trace", "unexpected argument: %s", argv[1]);
 	else if (operands == 0 && !task->follow)
 		status = cli_usage("trace", "--follow is all it does: dialogues are not kept in "
-				   "this version");
+					    "this version");
 	else if (operands == 0)
 		status = ask(task);
 	mem_free(task);

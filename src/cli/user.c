@@ -14,25 +14,25 @@
 #include <unistd.h>
 
 struct task {
-	const char *name;		/* of the user; NULL with list */
+	const char *name; /* of the user; NULL with list */
 	const char *config_path, *users_path, *password_file;
 	bool generate, json;
-	const struct config *config;	/* NULL: --users alone was given */
-	const char *path;		/* of the users file */
+	const struct config *config; /* NULL: --users alone was given */
+	const char *path;            /* of the users file */
 };
 
 static const struct cli_option options[] = {
 	CLI_OPTION_CONFIG(struct task, config_path),
 	{ "users", 0, CLI_OPTION_TEXT, "FILE", offsetof(struct task, users_path),
-	  "the users file itself, without a configuration" },
+	    "the users file itself, without a configuration" },
 	{ "password-file", 0, CLI_OPTION_TEXT, "FILE", offsetof(struct task, password_file),
-	  "read the password there (- is standard input),\ninstead of asking on the terminal" },
+	    "read the password there (- is standard input),\ninstead of asking on the terminal" },
 	{ "generate", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, generate),
-	  "make a password, and print it once (add, passwd)" },
+	    "make a password, and print it once (add, passwd)" },
 	CLI_OPTION_JSON(struct task, json),
 	{ "password", 0, CLI_OPTION_REFUSED, NULL, 0,
-	  "a password never stands on a command line, where others see it: --password-file FILE, "
-	  "or - for standard input" },
+	    "a password never stands on a command line, where others see it: --password-file FILE, "
+	    "or - for standard input" },
 };
 
 /* ---- the file ---- */
@@ -42,7 +42,7 @@ static void print_notes(const char *path, const struct account_notes *notes)
 	char line[1024];
 	for (size_t i = 0; i < notes->count; i++)
 		fprintf(stderr, "%s\n",
-			account_note_format(&notes->items[i], path, line, sizeof(line)));
+		    account_note_format(&notes->items[i], path, line, sizeof(line)));
 	size_t all = notes->errors + notes->warnings;
 	if (all > notes->count)
 		fprintf(stderr, "%s: and %zu more of this kind\n", path, all - notes->count);
@@ -52,7 +52,9 @@ static void print_notes(const char *path, const struct account_notes *notes)
 static int status_of(const struct account_notes *notes)
 {
 	return notes->count > 0 && notes->items[0].line == 0 &&
-	       notes->items[0].kind == ACCOUNT_NOTE_ERROR ? CLI_EXIT_LOCAL : CLI_EXIT_USAGE;
+		       notes->items[0].kind == ACCOUNT_NOTE_ERROR
+		   ? CLI_EXIT_LOCAL
+		   : CLI_EXIT_USAGE;
 }
 
 static struct account_users *load_users(const char *path, int *status_out)
@@ -87,16 +89,16 @@ static void give_to_daemon(const struct task *task, const struct users_file *fil
 	const struct passwd *daemon = getpwnam(task->config->user);
 	if (daemon == NULL)
 		cli_complain("warning: there is no system user %s to give %s to",
-			     task->config->user, file->path);
+		    task->config->user, file->path);
 	else if (fchown(file->fd, (uid_t)-1, daemon->pw_gid) != 0)
 		cli_complain("warning: %s cannot be given to the group of %s: %s", file->path,
-			     task->config->user, strerror(errno));
+		    task->config->user, strerror(errno));
 }
 
 enum change { CHANGE_ADD, CHANGE_PASSWORD, CHANGE_REMOVE };
 
-static enum users_edit_result edit(enum change change, struct span text, const char *name,
-				   const char *hash, struct buf *out)
+static enum users_edit_result edit(
+    enum change change, struct span text, const char *name, const char *hash, struct buf *out)
 {
 	struct span user = span_from_string(name);
 	switch (change) {
@@ -117,7 +119,8 @@ static int say_edit_result(const struct task *task, enum users_edit_result resul
 		return CLI_EXIT_DONE;
 	case USERS_EDIT_EXISTS:
 		cli_complain("%s stands in %s already: \"frank user passwd %s\" gives a new "
-			     "password", task->name, task->path, task->name);
+			     "password",
+		    task->name, task->path, task->name);
 		return CLI_EXIT_FOUND;
 	case USERS_EDIT_NO_SUCH_USER:
 		cli_complain("there is no user %s in %s", task->name, task->path);
@@ -125,21 +128,21 @@ static int say_edit_result(const struct task *task, enum users_edit_result resul
 	case USERS_EDIT_TOO_LARGE:
 		break;
 	}
-	cli_complain("%s would be larger than %d MiB", task->path,
-		     USERS_FILE_MAX_BYTES / 1024 / 1024);
+	cli_complain(
+	    "%s would be larger than %d MiB", task->path, USERS_FILE_MAX_BYTES / 1024 / 1024);
 	return CLI_EXIT_LOCAL;
 }
 
-static int change_text(const struct task *task, enum change change, const char *hash,
-		       struct users_file *file)
+static int change_text(
+    const struct task *task, enum change change, const char *hash, struct users_file *file)
 {
 	if (!is_sound(file))
 		return CLI_EXIT_USAGE;
 	struct buf text;
 	struct fault fault;
 	buf_init_secret(&text, USERS_FILE_MAX_BYTES);
-	int status = say_edit_result(task, edit(change, buf_span(&file->text), task->name, hash,
-						&text));
+	int status =
+	    say_edit_result(task, edit(change, buf_span(&file->text), task->name, hash, &text));
 	if (status == CLI_EXIT_DONE && !users_file_replace(file, buf_span(&text), &fault)) {
 		cli_complain("%s", fault.text);
 		status = CLI_EXIT_LOCAL;
@@ -172,17 +175,19 @@ static bool obtain_password(const struct task *task, bool fresh, struct buf *out
 	if (task->generate)
 		return account_password_generate(out);
 	char prompt[USERS_NAME_MAX_BYTES + 32];
-	snprintf(prompt, sizeof(prompt), "%s for %s", fresh ? "New password" : "Password",
-		 task->name);
+	snprintf(
+	    prompt, sizeof(prompt), "%s for %s", fresh ? "New password" : "Password", task->name);
 	struct cli_password_source source = {
-		.file = task->password_file, .prompt = prompt, .twice = fresh,
+		.file = task->password_file,
+		.prompt = prompt,
+		.twice = fresh,
 	};
 	return cli_password_read(&source, out);
 }
 
 /* Obtains a password, and makes a hash of it. */
-static bool obtain_hash(const struct task *task, struct buf *password,
-			char hash[PASSWORD_HASH_SIZE])
+static bool obtain_hash(
+    const struct task *task, struct buf *password, char hash[PASSWORD_HASH_SIZE])
 {
 	struct fault fault;
 	if (!obtain_password(task, true, password))
@@ -202,16 +207,15 @@ static void print_settings(const struct task *task, struct buf *password)
 	printf("%s may sign in now.\n\nTo enter in a mail program:\n", task->name);
 	for (size_t i = 0; i < count; i++)
 		printf("  %-16s%s, port %u, %s\n", i == 0 ? "outgoing server" : "or",
-		       settings[i].host, settings[i].port,
-		       cli_settings_tls_name(settings[i].tls));
+		    settings[i].host, settings[i].port, cli_settings_tls_name(settings[i].tls));
 	if (count == 0)
-		printf("  %-16s%s\n", "outgoing server", task->config != NULL ?
-		       "(no listener of the configuration offers AUTH)" :
-		       "(-c FILE: the configuration names it)");
+		printf("  %-16s%s\n", "outgoing server",
+		    task->config != NULL ? "(no listener of the configuration offers AUTH)"
+					 : "(-c FILE: the configuration names it)");
 	printf("  %-16s%s\n", "authentication", "normal password");
 	printf("  %-16s%s\n", "user name", task->name);
-	printf("  %-16s%s\n", "password", task->generate ? buf_string(password) :
-	       "the one you gave");
+	printf(
+	    "  %-16s%s\n", "password", task->generate ? buf_string(password) : "the one you gave");
 }
 
 static int report_added(const struct task *task, struct buf *password)
@@ -252,8 +256,8 @@ static int run_add(const struct task *task)
 	struct buf password;
 	char hash[PASSWORD_HASH_SIZE];
 	buf_init_secret(&password, CLI_PASSWORD_MAX_BYTES);
-	status = obtain_hash(task, &password, hash) ? change_file(task, CHANGE_ADD, hash) :
-		 CLI_EXIT_LOCAL;
+	status = obtain_hash(task, &password, hash) ? change_file(task, CHANGE_ADD, hash)
+						    : CLI_EXIT_LOCAL;
 	if (status == CLI_EXIT_DONE)
 		status = report_added(task, &password);
 	buf_fini(&password);
@@ -283,13 +287,13 @@ static int expect_user(const struct task *task, bool new_password)
 	struct account_users *users = load_users(task->path, &status);
 	if (users == NULL)
 		return status;
-	const struct account_user *user =
-		account_users_find(users, span_from_string(task->name));
+	const struct account_user *user = account_users_find(users, span_from_string(task->name));
 	if (user == NULL)
 		status = say_edit_result(task, USERS_EDIT_NO_SUCH_USER);
 	else if (new_password && user->scram_count > 0)
 		cli_complain("the SCRAM verifiers of %s belong to the old password and go with "
-			     "it", task->name);
+			     "it",
+		    task->name);
 	account_users_unref(&users);
 	return status;
 }
@@ -302,8 +306,8 @@ static int run_passwd(const struct task *task)
 	struct buf password;
 	char hash[PASSWORD_HASH_SIZE];
 	buf_init_secret(&password, CLI_PASSWORD_MAX_BYTES);
-	status = obtain_hash(task, &password, hash) ? change_file(task, CHANGE_PASSWORD, hash) :
-		 CLI_EXIT_LOCAL;
+	status = obtain_hash(task, &password, hash) ? change_file(task, CHANGE_PASSWORD, hash)
+						    : CLI_EXIT_LOCAL;
 	if (status == CLI_EXIT_DONE)
 		status = report_changed(task, "has a new password", &password);
 	buf_fini(&password);
@@ -329,8 +333,8 @@ static const char *hopeless(const struct account_user *user)
 		return "there is no such user";
 	if (user->hash.len > 0 || user->scram_count > 0)
 		return NULL;
-	return strcmp(user->scheme, "locked") == 0 ? "the user is locked" :
-	       "the user has no password hash that works";
+	return strcmp(user->scheme, "locked") == 0 ? "the user is locked"
+						   : "the user has no password hash that works";
 }
 
 static int report_checked(const struct task *task, bool right, const char *why)
@@ -361,8 +365,10 @@ static int run_check(const struct task *task)
 	if (why != NULL)
 		status = report_checked(task, false, why);
 	else if (obtain_password(task, false, &password))
-		status = report_checked(task, account_password_check(users,
-				span_from_string(task->name), buf_span(&password)), NULL);
+		status = report_checked(task,
+		    account_password_check(
+			users, span_from_string(task->name), buf_span(&password)),
+		    NULL);
 	else
 		status = CLI_EXIT_LOCAL;
 	buf_fini(&password);
@@ -376,7 +382,7 @@ static json_t *user_json(const struct account_user *user)
 {
 	bool works = user->hash.len > 0 || user->scram_count > 0;
 	return json_pack("{s:s%, s:s, s:b}", "name", user->name.data, user->name.len, "scheme",
-			 user->scheme, "works", (int)works);
+	    user->scheme, "works", (int)works);
 }
 
 static int list_json(const struct account_users *users)
@@ -410,7 +416,7 @@ static int run_list(const struct task *task)
 
 static const struct verb {
 	const char *name;
-	bool names_user, asks, makes;	/* wants NAME; wants a password; a new one */
+	bool names_user, asks, makes; /* wants NAME; wants a password; a new one */
 	int (*run)(const struct task *task);
 } verbs[] = {
 	{ "add", true, true, true, run_add },
@@ -435,11 +441,11 @@ static int check_arguments(const struct verb *verb, int count, const struct task
 	int wanted = verb->names_user ? 2 : 1;
 	if (count > wanted)
 		return cli_usage("user", "%s takes %s; a password never stands on a command line",
-				 verb->name, verb->names_user ? "one NAME" : "no NAME");
+		    verb->name, verb->names_user ? "one NAME" : "no NAME");
 	if (count < wanted)
 		return cli_usage("user", "%s wants the NAME of a user", verb->name);
-	const char *fault = task->name != NULL ?
-		account_user_name_fault(span_from_string(task->name)) : NULL;
+	const char *fault =
+	    task->name != NULL ? account_user_name_fault(span_from_string(task->name)) : NULL;
 	if (fault != NULL)
 		return cli_usage("user", "the name %s", fault);
 	if (task->generate && !verb->makes)
@@ -463,7 +469,8 @@ static int find_file(struct task *task)
 	if (task->path != NULL)
 		return -1;
 	cli_complain("%s names no users file: \"users { file /etc/frank/users; }\" does, or "
-		     "--users FILE", task->config->file);
+		     "--users FILE",
+	    task->config->file);
 	return CLI_EXIT_USAGE;
 }
 
@@ -478,8 +485,7 @@ int cli_user(int argc, char **argv)
 		return cli_usage("user", "add, list, remove, passwd or check?");
 	const struct verb *verb = find_verb(argv[1]);
 	if (verb == NULL)
-		return cli_usage("user", "%s is none of add, list, remove, passwd, check",
-				 argv[1]);
+		return cli_usage("user", "%s is none of add, list, remove, passwd, check", argv[1]);
 	task.name = verb->names_user && operands > 1 ? argv[2] : NULL;
 	status = check_arguments(verb, operands, &task);
 	if (status < 0)

@@ -5,11 +5,11 @@
 #include <string.h>
 
 enum state {
-	LINE_BEGIN,		/* behind a CRLF, or at the very beginning */
-	EMPTY_LINE_CR,		/* a CR at the begin of a line */
+	LINE_BEGIN,    /* behind a CRLF, or at the very beginning */
+	EMPTY_LINE_CR, /* a CR at the begin of a line */
 	NAME,
-	NAME_BLANK,		/* blanks between the name and its colon */
-	VALUE,			/* also in continuation lines */
+	NAME_BLANK, /* blanks between the name and its colon */
+	VALUE,      /* also in continuation lines */
 	VALUE_CR,
 	BODY,
 };

@@ -18,16 +18,16 @@
 
 #include "base/span.h"
 
-#define MESSAGE_HEADER_SIZE_MAX (256 * 1024)	/* bytes of header that are looked at */
-#define MESSAGE_HEADER_VALUE_MAX 250		/* bytes of a value that are kept */
-#define MESSAGE_RECEIVED_COUNT_MAX 50		/* more are a loop: 554 5.4.6 (RFC 5321, 6.3) */
+#define MESSAGE_HEADER_SIZE_MAX (256 * 1024) /* bytes of header that are looked at */
+#define MESSAGE_HEADER_VALUE_MAX 250         /* bytes of a value that are kept */
+#define MESSAGE_RECEIVED_COUNT_MAX 50        /* more are a loop: 554 5.4.6 (RFC 5321, 6.3) */
 
 enum message_header_shape {
-	MESSAGE_HEADER_UNDECIDED,	/* more content, or message_header_end(), decides */
-	MESSAGE_HEADER_PROPER,		/* fields, perhaps none, up to an empty line or the end */
-	MESSAGE_HEADER_MISSING,		/* the content begins with its body, or is empty */
-	MESSAGE_HEADER_RUNS_INTO_BODY,	/* fields, then a line that is none */
-	MESSAGE_HEADER_TOO_LARGE,	/* not at its end after MESSAGE_HEADER_SIZE_MAX bytes */
+	MESSAGE_HEADER_UNDECIDED,      /* more content, or message_header_end(), decides */
+	MESSAGE_HEADER_PROPER,         /* fields, perhaps none, up to an empty line or the end */
+	MESSAGE_HEADER_MISSING,        /* the content begins with its body, or is empty */
+	MESSAGE_HEADER_RUNS_INTO_BODY, /* fields, then a line that is none */
+	MESSAGE_HEADER_TOO_LARGE,      /* not at its end after MESSAGE_HEADER_SIZE_MAX bytes */
 };
 
 /* The value of the first field of that name that has one: unfolded, without blanks at its ends,
@@ -35,7 +35,7 @@ enum message_header_shape {
 struct message_header_value {
 	char text[MESSAGE_HEADER_VALUE_MAX];
 	size_t len;
-	bool cut;			/* the value is longer */
+	bool cut; /* the value is longer */
 };
 
 struct message_header {
@@ -46,18 +46,18 @@ struct message_header {
 	bool has_date, has_message_id, has_from, has_sender;
 	unsigned received_count;
 	struct message_header_value subject, message_id;
-	uint64_t header_len;		/* bytes of the fields, without the empty line; 0 when the
-					   shape is MISSING or RUNS_INTO_BODY */
+	uint64_t header_len; /* bytes of the fields, without the empty line; 0 when the
+				shape is MISSING or RUNS_INTO_BODY */
 
 	/* So far; final after message_header_end(). */
-	uint64_t size;			/* bytes fed */
-	bool eight_bit_header;		/* bytes above 127 in the fields */
-	bool eight_bit_body;		/* and behind them */
-	uint64_t line_len_max;		/* the longest line, without its CRLF */
+	uint64_t size;         /* bytes fed */
+	bool eight_bit_header; /* bytes above 127 in the fields */
+	bool eight_bit_body;   /* and behind them */
+	uint64_t line_len_max; /* the longest line, without its CRLF */
 
 	/* The scan's own. */
 	int state;
-	char name[12];			/* of the field under way, in lower case */
+	char name[12]; /* of the field under way, in lower case */
 	size_t name_len;
 	struct message_header_value *value;
 	uint64_t line_len;

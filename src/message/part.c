@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 enum {
-	LINE_LEN_MAX = 998,		/* RFC 5322, 2.1.1 */
-	QUOTED_LINE_LEN_MAX = 76,	/* RFC 2045, 6.7 */
+	LINE_LEN_MAX = 998,       /* RFC 5322, 2.1.1 */
+	QUOTED_LINE_LEN_MAX = 76, /* RFC 2045, 6.7 */
 };
 
 static bool has_line_end(struct span content, size_t at)
@@ -75,7 +75,7 @@ static bool append_quoted(struct buf *b, struct span content)
 /* "=_" stands in no quoted-printable text, and the other parts are searched. What they hold cannot
    be chosen by who knows no random number, but n bytes could at worst hold n candidates. */
 void message_boundary_choose(char out[MESSAGE_BOUNDARY_SIZE], uint64_t random,
-			     const struct message_part *parts, size_t count)
+    const struct message_part *parts, size_t count)
 {
 	for (bool found = true; found; random++) {
 		snprintf(out, MESSAGE_BOUNDARY_SIZE, "=_frank_%016" PRIx64, random);
@@ -94,10 +94,11 @@ bool message_part_append(struct buf *b, const char *boundary, const struct messa
 	struct span content = buf_span(&part->content);
 	bool as_it_is = can_stand(content);
 
-	return buf_printf(b, "\r\n--%s\r\nContent-Type: %s\r\nContent-Description: %s\r\n"
-			     "Content-Transfer-Encoding: %s\r\n\r\n",
-			  boundary, part->type, part->description,
-			  as_it_is ? "7bit" : "quoted-printable") &&
+	return buf_printf(b,
+		   "\r\n--%s\r\nContent-Type: %s\r\nContent-Description: %s\r\n"
+		   "Content-Transfer-Encoding: %s\r\n\r\n",
+		   boundary, part->type, part->description,
+		   as_it_is ? "7bit" : "quoted-printable") &&
 	       (as_it_is ? buf_append(b, content) : append_quoted(b, content));
 }
 

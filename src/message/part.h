@@ -10,16 +10,16 @@
 #include "base/buf.h"
 
 struct message_part {
-	const char *type;		/* Content-Type */
-	const char *description;	/* Content-Description */
-	struct buf content;		/* owned */
+	const char *type;        /* Content-Type */
+	const char *description; /* Content-Description */
+	struct buf content;      /* owned */
 };
 
-#define MESSAGE_BOUNDARY_SIZE 32	/* with its NUL */
+#define MESSAGE_BOUNDARY_SIZE 32 /* with its NUL */
 
 /* Makes a boundary that occurs in none of the parts, in whatever form they are written. */
 void message_boundary_choose(char out[MESSAGE_BOUNDARY_SIZE], uint64_t random,
-			     const struct message_part *parts, size_t count);
+    const struct message_part *parts, size_t count);
 
 /* The boundary, the part's header and its content. At most 3.2 times the content, and 256 bytes. */
 bool message_part_append(struct buf *b, const char *boundary, const struct message_part *part);

@@ -12,10 +12,10 @@
 #include <inttypes.h>
 
 enum {
-	TEXT_LINE_MAX = 900,		/* bytes of foreign text in one line, escaped */
+	TEXT_LINE_MAX = 900, /* bytes of foreign text in one line, escaped */
 	FOLD_COLUMN = 72,
 	ESCAPED_MAX = MESSAGE_REPORT_REPLY_MAX * ESCAPE_CHARACTER_MAX,
-	CONTENT_MAX = 64 * 1024,	/* of a part without its recipients, and for each of them */
+	CONTENT_MAX = 64 * 1024, /* of a part without its recipients, and for each of them */
 };
 
 /* ---- Foreign text ---- */
@@ -167,7 +167,7 @@ static void append_attempts(struct buf *b, const struct message_report_recipient
 		buf_printf(b, "  It was tried %u times", r->attempts);
 	if (r->last_attempt_wall_ms)
 		buf_printf(b, "%s %s", r->attempts == 1 ? "," : ", last",
-			   moment_format_rfc5322(r->last_attempt_wall_ms, date));
+		    moment_format_rfc5322(r->last_attempt_wall_ms, date));
 	buf_append_string(b, ".\r\n");
 }
 
@@ -197,15 +197,19 @@ static void append_opening(struct buf *b, const struct message_report *report)
 	buf_append_string(b, ".\r\n\r\n");
 	switch (report->kind) {
 	case MESSAGE_REPORT_FAILURE:
-		buf_printf(b, "Your message could not be delivered to %s below.\r\n"
-			      "It will not be tried again.\r\n", whom);
+		buf_printf(b,
+		    "Your message could not be delivered to %s below.\r\n"
+		    "It will not be tried again.\r\n",
+		    whom);
 		break;
 	case MESSAGE_REPORT_DELAY:
-		buf_printf(b, "Your message could not be delivered yet to %s below.\r\n"
-			      "Nothing needs to be done: it is still being tried", whom);
+		buf_printf(b,
+		    "Your message could not be delivered yet to %s below.\r\n"
+		    "Nothing needs to be done: it is still being tried",
+		    whom);
 		if (report->give_up_wall_ms)
 			buf_printf(b, ", until\r\n%s",
-				   moment_format_rfc5322(report->give_up_wall_ms, date));
+			    moment_format_rfc5322(report->give_up_wall_ms, date));
 		buf_append_string(b, ".\r\n");
 		break;
 	}
@@ -229,8 +233,8 @@ static void append_words(struct buf *b, const struct message_report *report)
 	buf_append_string(b, "\r\n");
 	append_about(b, "Subject:", report->subject);
 	append_about(b, "Message-ID:", report->original_message_id);
-	append_about(b, "Received:",
-		     span_from_string(moment_format_rfc5322(report->arrival_wall_ms, date)));
+	append_about(
+	    b, "Received:", span_from_string(moment_format_rfc5322(report->arrival_wall_ms, date)));
 	append_about(b, "Queue id:", span_from_string(id_format(report->message_id, id)));
 	for (size_t i = 0; i < report->recipient_count; i++)
 		append_recipient_words(b, &report->recipients[i]);
@@ -292,8 +296,8 @@ static void append_action(struct buf *b, enum message_report_kind kind, struct s
 	append_name_field(b, "Status:", status);
 }
 
-static void append_recipient_fields(struct buf *b, const struct message_report *report,
-				    const struct message_report_recipient *r)
+static void append_recipient_fields(
+    struct buf *b, const struct message_report *report, const struct message_report_recipient *r)
 {
 	buf_append_string(b, "\r\n");
 	append_name_field(b, "Final-Recipient: rfc822;", r->address);
@@ -368,8 +372,7 @@ static const char *subject(enum message_report_kind kind)
 	return NULL;
 }
 
-static void append_header(struct buf *b, const struct message_report *report,
-			  const char *boundary)
+static void append_header(struct buf *b, const struct message_report *report, const char *boundary)
 {
 	struct span original = report->original_message_id;
 	char id[ID_TEXT_SIZE];
@@ -380,17 +383,18 @@ static void append_header(struct buf *b, const struct message_report *report,
 	buf_append_string(b, ">\r\nTo: <");
 	append_name(b, report->to);
 	buf_printf(b, ">\r\nSubject: %s\r\nMessage-ID: <%s.%016" PRIx64 "@", subject(report->kind),
-		   id_format(report->report_id, id), report->random);
+	    id_format(report->report_id, id), report->random);
 	append_name(b, report->hostname);
 	buf_append_string(b, ">\r\n");
 	if (is_message_id(original))
 		buf_printf(b, "In-Reply-To: %.*s\r\nReferences: %.*s\r\n", SPAN_ARG(original),
-			   SPAN_ARG(original));
-	buf_printf(b, "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
-		      "Content-Type: multipart/report; report-type=delivery-status;\r\n"
-		      "\tboundary=\"%s\"\r\n\r\n"
-		      "This is a report on a delivery, in the form of RFC 3464.\r\n",
-		   boundary);
+		    SPAN_ARG(original));
+	buf_printf(b,
+	    "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
+	    "Content-Type: multipart/report; report-type=delivery-status;\r\n"
+	    "\tboundary=\"%s\"\r\n\r\n"
+	    "This is a report on a delivery, in the form of RFC 3464.\r\n",
+	    boundary);
 }
 
 /* The ceilings are above what the limits of each piece of text add up to. */

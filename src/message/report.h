@@ -15,44 +15,44 @@
 
 #include "base/buf.h"
 
-#define MESSAGE_REPORT_HEADER_MAX (32 * 1024)	/* of the original's header; cut at a line */
-#define MESSAGE_REPORT_REPLY_MAX 4096		/* of a next hop's reply */
+#define MESSAGE_REPORT_HEADER_MAX (32 * 1024) /* of the original's header; cut at a line */
+#define MESSAGE_REPORT_REPLY_MAX 4096         /* of a next hop's reply */
 
 enum message_report_kind {
-	MESSAGE_REPORT_FAILURE,		/* given up: Action: failed */
-	MESSAGE_REPORT_DELAY,		/* still being tried: Action: delayed */
+	MESSAGE_REPORT_FAILURE, /* given up: Action: failed */
+	MESSAGE_REPORT_DELAY,   /* still being tried: Action: delayed */
 };
 
 struct message_report_recipient {
-	struct span address;		/* as the sender gave it, without brackets */
-	struct span status;		/* "5.1.1" (RFC 3463); anything else is shown as x.0.0 */
-	struct span hop;		/* host name of the next hop; empty when none was reached */
-	struct span reply;		/* its last reply verbatim, lines separated by CRLF or LF;
-					   empty when it said nothing */
-	struct span reason;		/* our own sentence on what happened; may be empty */
-	unsigned attempts;		/* how often it was tried */
-	int64_t last_attempt_wall_ms;	/* 0 when never */
+	struct span address;          /* as the sender gave it, without brackets */
+	struct span status;           /* "5.1.1" (RFC 3463); anything else is shown as x.0.0 */
+	struct span hop;              /* host name of the next hop; empty when none was reached */
+	struct span reply;            /* its last reply verbatim, lines separated by CRLF or LF;
+					 empty when it said nothing */
+	struct span reason;           /* our own sentence on what happened; may be empty */
+	unsigned attempts;            /* how often it was tried */
+	int64_t last_attempt_wall_ms; /* 0 when never */
 };
 
 struct message_report {
 	enum message_report_kind kind;
-	struct span hostname;		/* ours: Reporting-MTA, and the Message-ID's right side */
-	struct span from;		/* address the report comes from */
-	struct span to;			/* the original's reverse path; not empty */
-	uint64_t report_id;		/* the report's own id */
-	uint64_t random;		/* for its Message-ID and boundary */
+	struct span hostname; /* ours: Reporting-MTA, and the Message-ID's right side */
+	struct span from;     /* address the report comes from */
+	struct span to;       /* the original's reverse path; not empty */
+	uint64_t report_id;   /* the report's own id */
+	uint64_t random;      /* for its Message-ID and boundary */
 	int64_t now_wall_ms;
 
-	uint64_t message_id;		/* the original's id at this relay */
+	uint64_t message_id; /* the original's id at this relay */
 	int64_t arrival_wall_ms;
-	int64_t give_up_wall_ms;	/* for a delay: when trying ends; 0 when unknown */
-	struct span subject;		/* of the original, raw; may be empty */
-	struct span original_message_id;	/* value of its Message-ID field; may be empty */
-	struct span header;		/* the original from its first byte; the report takes it up
-					   to the empty line, or up to its own limit */
+	int64_t give_up_wall_ms;         /* for a delay: when trying ends; 0 when unknown */
+	struct span subject;             /* of the original, raw; may be empty */
+	struct span original_message_id; /* value of its Message-ID field; may be empty */
+	struct span header;              /* the original from its first byte; the report takes it up
+					    to the empty line, or up to its own limit */
 
 	const struct message_report_recipient *recipients;
-	size_t recipient_count;		/* at least 1 */
+	size_t recipient_count; /* at least 1 */
 };
 
 /* Appends the whole message. False, with b unchanged, when the ceiling of b forbids it. */

@@ -10,9 +10,9 @@
 #include <stdio.h>
 
 enum {
-	COLUMNS_MAX = 76,	/* RFC 5322, 2.1.1: 78, here with the CR and a semicolon */
-	NAME_MAX_LEN = 255,	/* of a host name (RFC 5321, 4.5.3.1.2) and the like */
-	ADDRESS_MAX_LEN = 512,	/* longer than any path (RFC 5321, 4.5.3.1.3) */
+	COLUMNS_MAX = 76,      /* RFC 5322, 2.1.1: 78, here with the CR and a semicolon */
+	NAME_MAX_LEN = 255,    /* of a host name (RFC 5321, 4.5.3.1.2) and the like */
+	ADDRESS_MAX_LEN = 512, /* longer than any path (RFC 5321, 4.5.3.1.3) */
 	WORD_MAX = 640,
 };
 
@@ -242,8 +242,8 @@ static void append_message_id(struct buf *b, const struct message_trace *trace)
 {
 	char id[ID_TEXT_SIZE];
 
-	buf_printf(b, "Message-ID: <%s.%016" PRIx64 "@", id_format(trace->message_id, id),
-		   trace->random);
+	buf_printf(
+	    b, "Message-ID: <%s.%016" PRIx64 "@", id_format(trace->message_id, id), trace->random);
 	append_clean(b, trace->hostname);
 	buf_append_string(b, ">\r\n");
 }
@@ -272,7 +272,7 @@ static void append_from(struct buf *b, const struct message_trace *trace)
 }
 
 static void append_missing(struct buf *b, const struct message_header *h, bool has_header,
-			   const struct message_trace *trace)
+    const struct message_trace *trace)
 {
 	if (!has_header || !h->has_message_id)
 		append_message_id(b, trace);
@@ -298,8 +298,8 @@ static bool has_header(const struct message_header *h)
 	return false;
 }
 
-bool message_prefix_format(struct buf *b, const struct message_header *h,
-			   const struct message_trace *trace)
+bool message_prefix_format(
+    struct buf *b, const struct message_header *h, const struct message_trace *trace)
 {
 	struct buf prefix;
 	bool fits;

@@ -17,28 +17,28 @@
 #define MESSAGE_PREFIX_MAX 8192
 
 enum message_protocol {
-	MESSAGE_PROTOCOL_SMTP,		/* the client said HELO */
-	MESSAGE_PROTOCOL_ESMTP,		/* it said EHLO */
+	MESSAGE_PROTOCOL_SMTP,  /* the client said HELO */
+	MESSAGE_PROTOCOL_ESMTP, /* it said EHLO */
 	MESSAGE_PROTOCOL_LMTP,
-	MESSAGE_PROTOCOL_LOCAL,		/* handed over on this machine, without a session */
+	MESSAGE_PROTOCOL_LOCAL, /* handed over on this machine, without a session */
 };
 
 struct message_trace {
 	enum message_protocol protocol;
 	bool tls_active, authenticated;
-	struct span helo;		/* as the client said it; may be empty */
-	struct span client_address;	/* "192.0.2.1" or "2001:db8::1", without brackets; may be
-					   empty (a local socket) */
-	struct span client_name;	/* from a verified reverse look-up; may be empty */
+	struct span helo;           /* as the client said it; may be empty */
+	struct span client_address; /* "192.0.2.1" or "2001:db8::1", without brackets; may be
+				       empty (a local socket) */
+	struct span client_name;    /* from a verified reverse look-up; may be empty */
 	struct span tls_version, tls_cipher;
-	struct span hostname;		/* ours */
+	struct span hostname; /* ours */
 	uint64_t message_id;
-	uint64_t random;		/* makes the added Message-ID unguessable and unique */
-	struct span reverse_path;	/* without brackets; empty for <> */
-	struct span recipient;		/* set only when there is exactly one: others must not
-					   learn of each other (RFC 5321, 7.2) */
+	uint64_t random;          /* makes the added Message-ID unguessable and unique */
+	struct span reverse_path; /* without brackets; empty for <> */
+	struct span recipient;    /* set only when there is exactly one: others must not
+				     learn of each other (RFC 5321, 7.2) */
 	int64_t received_wall_ms;
-	bool submitted;			/* from one of our own clients: missing fields are added */
+	bool submitted; /* from one of our own clients: missing fields are added */
 };
 
 /* Each returns false, with b unchanged, when the ceiling of b forbids it. */
@@ -55,7 +55,7 @@ bool message_return_path_format(struct buf *b, struct span reverse_path);
  * Message-ID, Date and From; an empty line when the content has no header of its own. h must be
  * decided. A header that is TOO_LARGE gets Received only: the others may stand where nobody looked.
  */
-bool message_prefix_format(struct buf *b, const struct message_header *h,
-			   const struct message_trace *trace);
+bool message_prefix_format(
+    struct buf *b, const struct message_header *h, const struct message_trace *trace);
 
 #endif

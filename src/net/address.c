@@ -126,11 +126,11 @@ bool net_address_equal(const struct net_address *a, const struct net_address *b)
 		return false;
 	if (a->any.sa_family == AF_INET)
 		return a->v4.sin_port == b->v4.sin_port &&
-		    a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+		       a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
 	if (a->any.sa_family == AF_INET6)
 		return a->v6.sin6_port == b->v6.sin6_port &&
-		    a->v6.sin6_scope_id == b->v6.sin6_scope_id &&
-		    IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr);
+		       a->v6.sin6_scope_id == b->v6.sin6_scope_id &&
+		       IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr);
 	return strncmp(a->local.sun_path, b->local.sun_path, sizeof(a->local.sun_path)) == 0;
 }
 
@@ -160,8 +160,8 @@ static void append_zone(const struct net_address *address, char out[NET_ADDRESS_
 		snprintf(out + len, NET_ADDRESS_TEXT_MAX - len, "%%%s", name);
 }
 
-const char *net_address_format_host(const struct net_address *address,
-	char out[NET_ADDRESS_TEXT_MAX])
+const char *net_address_format_host(
+    const struct net_address *address, char out[NET_ADDRESS_TEXT_MAX])
 {
 	snprintf(out, NET_ADDRESS_TEXT_MAX, "unknown");
 	if (address->len == 0)

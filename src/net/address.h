@@ -21,7 +21,7 @@ struct net_address {
 		struct sockaddr_in6 v6;
 		struct sockaddr_un local;
 	};
-	socklen_t len;		/* 0: no address */
+	socklen_t len; /* 0: no address */
 };
 
 #define NET_ADDRESS_TEXT_MAX 128
@@ -39,13 +39,13 @@ bool net_address_from_path(struct span path, struct net_address *address_out);
 /* 127.0.0.0/8, ::1, or a unix socket. */
 bool net_address_is_loopback(const struct net_address *address);
 bool net_address_equal(const struct net_address *a, const struct net_address *b);
-uint16_t net_address_port(const struct net_address *address);		/* 0 for a unix socket */
+uint16_t net_address_port(const struct net_address *address); /* 0 for a unix socket */
 void net_address_set_port(struct net_address *address, uint16_t port);
 
 /* "192.0.2.1:25", "[2001:db8::1]:25", "unix:/run/x", "unknown" for no address. Returns out. */
 const char *net_address_format(const struct net_address *address, char out[NET_ADDRESS_TEXT_MAX]);
 /* The same without port and brackets: "192.0.2.1", "2001:db8::1", "unix:/run/x". */
-const char *net_address_format_host(const struct net_address *address,
-	char out[NET_ADDRESS_TEXT_MAX]);
+const char *net_address_format_host(
+    const struct net_address *address, char out[NET_ADDRESS_TEXT_MAX]);
 
 #endif

@@ -22,7 +22,7 @@
 
 enum {
 	FILE_MAX = 1 << 20,
-	NAMES_MAX = 8,			/* shown */
+	NAMES_MAX = 8, /* shown */
 	SAN_MAX = 8192,
 };
 
@@ -67,7 +67,7 @@ static bool is_current(X509 *leaf, const char *path, struct fault *fault_out)
 	return true;
 }
 
-static STACK_OF(X509) *parse_chain(struct span pem)
+static STACK_OF(X509) * parse_chain(struct span pem)
 {
 	STACK_OF(X509) *chain = sk_X509_new_null();
 	BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
@@ -83,7 +83,7 @@ static STACK_OF(X509) *parse_chain(struct span pem)
 	return chain;
 }
 
-STACK_OF(X509) *certificate_load_chain(const char *path, struct fault *fault_out)
+STACK_OF(X509) * certificate_load_chain(const char *path, struct fault *fault_out)
 {
 	STACK_OF(X509) *chain = NULL;
 	struct buf pem;
@@ -94,8 +94,8 @@ STACK_OF(X509) *certificate_load_chain(const char *path, struct fault *fault_out
 		chain = parse_chain(buf_span(&pem));
 		good = sk_X509_num(chain) > 0;
 		if (!good)
-			fault_set(fault_out, FAULT_LOCAL, "%s holds no certificate in PEM form",
-			    path);
+			fault_set(
+			    fault_out, FAULT_LOCAL, "%s holds no certificate in PEM form", path);
 		else
 			good = is_current(sk_X509_value(chain, 0), path, fault_out);
 	}
@@ -117,14 +117,17 @@ static bool is_protected(const char *path, struct fault *fault_out)
 		return false;
 	}
 	if (status.st_mode & 007) {
-		fault_set(fault_out, FAULT_LOCAL, "the key file %s can be used by others (mode "
-		    "%04o); chmod 600 %s, and replace the key if others have accounts here", path,
-		    (unsigned)status.st_mode & 07777, path);
+		fault_set(fault_out, FAULT_LOCAL,
+		    "the key file %s can be used by others (mode "
+		    "%04o); chmod 600 %s, and replace the key if others have accounts here",
+		    path, (unsigned)status.st_mode & 07777, path);
 		return false;
 	}
 	if (status.st_mode & 020) {
-		fault_set(fault_out, FAULT_LOCAL, "the key file %s can be written by its group "
-		    "(mode %04o); chmod 600 %s", path, (unsigned)status.st_mode & 07777, path);
+		fault_set(fault_out, FAULT_LOCAL,
+		    "the key file %s can be written by its group "
+		    "(mode %04o); chmod 600 %s",
+		    path, (unsigned)status.st_mode & 07777, path);
 		return false;
 	}
 	return true;
@@ -146,16 +149,18 @@ EVP_PKEY *certificate_load_key(const char *path, struct fault *fault_out)
 	buf_init_secret(&pem, FILE_MAX);
 	if (is_protected(path, fault_out) && privilege_read(path, &pem, fault_out)) {
 		bio = BIO_new_mem_buf(buf_span(&pem).data, (int)pem.len);
-		key = bio ? PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, &encrypted)
-			  : NULL;
+		key =
+		    bio ? PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, &encrypted) : NULL;
 		BIO_free(bio);
 		if (!key && encrypted)
-			fault_set(fault_out, FAULT_LOCAL, "the key in %s is encrypted and nobody "
+			fault_set(fault_out, FAULT_LOCAL,
+			    "the key in %s is encrypted and nobody "
 			    "is there to type its passphrase; openssl pkey -in %s -out NEW removes "
-			    "it", path, path);
+			    "it",
+			    path, path);
 		else if (!key)
-			fault_set(fault_out, FAULT_LOCAL, "%s holds no private key in PEM form",
-			    path);
+			fault_set(
+			    fault_out, FAULT_LOCAL, "%s holds no private key in PEM form", path);
 	}
 	buf_fini(&pem);
 	ERR_clear_error();
@@ -185,8 +190,8 @@ static bool append_name(struct buf *list, const char *name)
 	char text[NET_ADDRESS_TEXT_MAX];
 
 	if (net_address_parse(span_from_string(name), 0, &address))
-		return buf_printf(list, "%sIP:%s", list->len ? "," : "",
-		    net_address_format_host(&address, text));
+		return buf_printf(
+		    list, "%sIP:%s", list->len ? "," : "", net_address_format_host(&address, text));
 	for (const char *p = name; *p; p++) {
 		if (!byte_is_alpha(*p) && !byte_is_digit(*p) && !strchr(".-_*", *p))
 			return false;
@@ -194,8 +199,8 @@ static bool append_name(struct buf *list, const char *name)
 	return *name && buf_printf(list, "%sDNS:%s", list->len ? "," : "", name);
 }
 
-static bool add_names(X509 *certificate, const char *hostname, const char *const *names,
-	size_t count)
+static bool add_names(
+    X509 *certificate, const char *hostname, const char *const *names, size_t count)
 {
 	static const char *const always[] = { "localhost", "127.0.0.1", "::1" };
 	struct buf list;
@@ -233,12 +238,13 @@ static bool set_subject(X509 *certificate, const char *hostname)
 	   are the alternative ones. */
 	const char *shown = strlen(hostname) <= 64 ? hostname : "frank";
 
-	return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)shown,
-	    -1, -1, 0) == 1 && X509_set_issuer_name(certificate, name) == 1;
+	return X509_NAME_add_entry_by_txt(
+		   name, "CN", MBSTRING_UTF8, (const unsigned char *)shown, -1, -1, 0) == 1 &&
+	       X509_set_issuer_name(certificate, name) == 1;
 }
 
-static X509 *make_certificate(EVP_PKEY *key, const char *hostname, const char *const *names,
-	size_t count, int days)
+static X509 *make_certificate(
+    EVP_PKEY *key, const char *hostname, const char *const *names, size_t count, int days)
 {
 	X509 *certificate = X509_new();
 
@@ -270,8 +276,8 @@ static bool write_all(int fd, struct span bytes)
 }
 
 /* Under another name first: whoever reads meanwhile sees the old file or the new one. */
-static bool write_file(const char *directory, const char *name, mode_t mode, BIO *pem,
-	struct fault *fault_out)
+static bool write_file(
+    const char *directory, const char *name, mode_t mode, BIO *pem, struct fault *fault_out)
 {
 	char path[4096], temporary[4096 + 8], *data;
 	long len = BIO_get_mem_data(pem, &data);
@@ -294,8 +300,8 @@ static bool write_file(const char *directory, const char *name, mode_t mode, BIO
 	return done;
 }
 
-static bool write_pair(const char *directory, X509 *certificate, EVP_PKEY *key,
-	struct fault *fault_out)
+static bool write_pair(
+    const char *directory, X509 *certificate, EVP_PKEY *key, struct fault *fault_out)
 {
 	BIO *key_pem = BIO_new(BIO_s_secmem()), *certificate_pem = BIO_new(BIO_s_mem());
 	bool done = false;
@@ -304,7 +310,7 @@ static bool write_pair(const char *directory, X509 *certificate, EVP_PKEY *key,
 	    PEM_write_bio_PrivateKey(key_pem, key, NULL, NULL, 0, NULL, NULL) &&
 	    PEM_write_bio_X509(certificate_pem, certificate))
 		done = write_file(directory, "key.pem", 0600, key_pem, fault_out) &&
-		    write_file(directory, "cert.pem", 0644, certificate_pem, fault_out);
+		       write_file(directory, "cert.pem", 0644, certificate_pem, fault_out);
 	else
 		fault_set(fault_out, FAULT_LOCAL, "OpenSSL cannot write a key");
 	BIO_free(key_pem);
@@ -313,7 +319,7 @@ static bool write_pair(const char *directory, X509 *certificate, EVP_PKEY *key,
 }
 
 bool tls_self_signed(const char *directory, const char *hostname, const char *const *names,
-	size_t count, int days, struct fault *fault_out)
+    size_t count, int days, struct fault *fault_out)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *certificate = key ? make_certificate(key, hostname, names, count, days) : NULL;
@@ -349,7 +355,7 @@ static bool append_general_name(struct buf *b, const GENERAL_NAME *name, const c
 	buf_append_string(b, separator);
 	if (name->type == GEN_DNS)
 		escape_append(b, span_of(ASN1_STRING_get0_data(name->d.dNSName),
-		    (size_t)ASN1_STRING_length(name->d.dNSName)));
+				     (size_t)ASN1_STRING_length(name->d.dNSName)));
 	else
 		append_address(b, name->d.iPAddress);
 	return true;
@@ -376,8 +382,7 @@ void certificate_append_names(struct buf *b, X509 *certificate)
 	int shown = 0, i;
 
 	for (i = 0; i < sk_GENERAL_NAME_num(names) && shown < NAMES_MAX; i++)
-		shown += append_general_name(b, sk_GENERAL_NAME_value(names, i),
-		    shown ? ", " : "");
+		shown += append_general_name(b, sk_GENERAL_NAME_value(names, i), shown ? ", " : "");
 	if (shown == 0)
 		append_common_name(b, X509_get_subject_name(certificate));
 	if (i < sk_GENERAL_NAME_num(names))
@@ -433,8 +438,8 @@ void certificate_explain(struct buf *b, int verify_error, X509 *certificate, con
 		explain_date(b, certificate, "expired on", X509_get0_notAfter(certificate));
 		return;
 	case X509_V_ERR_CERT_NOT_YET_VALID:
-		explain_date(b, certificate, "is not valid before",
-		    X509_get0_notBefore(certificate));
+		explain_date(
+		    b, certificate, "is not valid before", X509_get0_notBefore(certificate));
 		return;
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
 		explain_self_signed(b, certificate);
@@ -445,10 +450,11 @@ void certificate_explain(struct buf *b, int verify_error, X509 *certificate, con
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
 	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-		explain_issuer(b, certificate, ", which is unknown here (or the server does not "
+		explain_issuer(b, certificate,
+		    ", which is unknown here (or the server does not "
 		    "send the certificates between)");
 		return;
-	default:		/* OpenSSL has about 90 of them */
+	default: /* OpenSSL has about 90 of them */
 		buf_printf(b, "the certificate was refused: %s", problem);
 	}
 }

@@ -20,11 +20,11 @@
  * replaced. FAULT_LOCAL when they cannot be written.
  */
 bool tls_self_signed(const char *directory, const char *hostname, const char *const *names,
-	size_t count, int days, struct fault *fault_out);
+    size_t count, int days, struct fault *fault_out);
 
 /* The PEM certificates of a file, the leaf first. The leaf is valid now. Free with
    sk_X509_pop_free(chain, X509_free). */
-STACK_OF(X509) *certificate_load_chain(const char *path, struct fault *fault_out);
+STACK_OF(X509) * certificate_load_chain(const char *path, struct fault *fault_out);
 
 /* The private key of a file whose mode protects it. */
 EVP_PKEY *certificate_load_key(const char *path, struct fault *fault_out);

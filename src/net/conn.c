@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 enum {
-	FLUSH_MAX_MS = 10000,		/* for output after conn_close() */
+	FLUSH_MAX_MS = 10000, /* for output after conn_close() */
 	LINGER_MAX_MS = 2000,
 };
 
@@ -36,7 +36,7 @@ static struct conn *create(struct net_loop *loop, conn_ready_fn *on_ready, void 
 }
 
 struct conn *conn_open(struct net_loop *loop, int fd, const struct net_address *peer,
-	conn_ready_fn *on_ready, void *owner)
+    conn_ready_fn *on_ready, void *owner)
 {
 	struct conn *c = create(loop, on_ready, owner);
 	struct sockaddr_storage name;
@@ -52,7 +52,7 @@ struct conn *conn_open(struct net_loop *loop, int fd, const struct net_address *
 }
 
 struct conn *conn_connect(struct net_loop *loop, const struct net_address *to,
-	const struct net_address *source, int64_t timeout_ms, conn_ready_fn *on_ready, void *owner)
+    const struct net_address *source, int64_t timeout_ms, conn_ready_fn *on_ready, void *owner)
 {
 	struct conn *c = create(loop, on_ready, owner);
 
@@ -99,7 +99,8 @@ void conn_end(struct conn *c)
 
 void conn_cut_off_all(struct net_loop *loop)
 {
-	LIST_FOR_EACH(position, &loop->conns) {
+	LIST_FOR_EACH(position, &loop->conns)
+	{
 		struct conn *c = LIST_ENTRY(position, struct conn, link);
 
 		assert(c->phase != CONN_PHASE_OPEN);
@@ -231,7 +232,7 @@ static void call_owner(struct conn *c)
 static bool has_more(const struct conn *c)
 {
 	return c->phase == CONN_PHASE_OPEN && c->tls && c->tls->more && !c->paused &&
-	    c->in.len < CONN_INPUT_MAX / 2;
+	       c->in.len < CONN_INPUT_MAX / 2;
 }
 
 void conn_pump(struct conn *c)
@@ -420,8 +421,8 @@ static void arm(struct conn *c)
 	int64_t now = net_loop_now_ms(c->loop);
 
 	c->timer_at = c->deadline_at;
-	uv_timer_start(&c->timer, timer_fired,
-	    c->deadline_at > now ? (uint64_t)(c->deadline_at - now) : 0, 0);
+	uv_timer_start(
+	    &c->timer, timer_fired, c->deadline_at > now ? (uint64_t)(c->deadline_at - now) : 0, 0);
 }
 
 /* The deadline may have moved since the timer was armed: most of them never come. */

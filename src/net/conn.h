@@ -31,8 +31,8 @@
 #include "net/tls.h"
 
 #define CONN_INPUT_MAX 65536
-#define CONN_OUTPUT_MAX 262144		/* ceiling of conn_output() */
-#define CONN_OUTPUT_LOW 32768		/* drained: on_ready once no more than this is pending */
+#define CONN_OUTPUT_MAX 262144 /* ceiling of conn_output() */
+#define CONN_OUTPUT_LOW 32768  /* drained: on_ready once no more than this is pending */
 
 struct conn;
 
@@ -41,13 +41,13 @@ typedef void conn_ready_fn(struct conn *c, void *owner);
 /* From an accepted (or socketpair) descriptor, which the connection takes; it must be non-blocking
    and close-on-exec. peer may be NULL: then the system is asked. */
 struct conn *conn_open(struct net_loop *loop, int fd, const struct net_address *peer,
-	conn_ready_fn *on_ready, void *owner);
+    conn_ready_fn *on_ready, void *owner);
 
 /* Connects to an address or a unix path. source (may be NULL) is the local address to use; its port
    is usually 0. Failure, also that of timeout_ms passing, is told through on_ready and
    conn_fault(). Output may be appended at once. */
 struct conn *conn_connect(struct net_loop *loop, const struct net_address *to,
-	const struct net_address *source, int64_t timeout_ms, conn_ready_fn *on_ready, void *owner);
+    const struct net_address *source, int64_t timeout_ms, conn_ready_fn *on_ready, void *owner);
 
 /* Hands the connection to another owner in the same loop. */
 void conn_set_owner(struct conn *c, conn_ready_fn *on_ready, void *owner);
@@ -57,7 +57,7 @@ void conn_set_owner(struct conn *c, conn_ready_fn *on_ready, void *owner);
 /* What has come and is not consumed. Valid until conn_consume(), conn_tls_*(), conn_close() or the
    end of the callback. Bytes left over are kept and shown again, in front of what comes. */
 struct span conn_input(const struct conn *c);
-void conn_consume(struct conn *c, size_t n);		/* n <= conn_input(c).len */
+void conn_consume(struct conn *c, size_t n); /* n <= conn_input(c).len */
 
 /* While paused, on_ready is not called for input, and reading stops as soon as more comes than has
    been shown. conn_resume() brings an on_ready if input waits. Facts are still reported. */
@@ -76,8 +76,8 @@ struct buf *conn_output(struct conn *c);
 /* Sends now what can be sent; the rest follows by itself. Done after each on_ready. */
 void conn_flush(struct conn *c);
 
-size_t conn_output_pending(const struct conn *c);	/* bytes not yet taken by the kernel */
-size_t conn_output_room(const struct conn *c);		/* how much may be appended at least */
+size_t conn_output_pending(const struct conn *c); /* bytes not yet taken by the kernel */
+size_t conn_output_room(const struct conn *c);    /* how much may be appended at least */
 
 /* Ends our sending half once all output is sent (under TLS with close_notify). */
 void conn_shutdown(struct conn *c);
@@ -85,7 +85,7 @@ void conn_shutdown(struct conn *c);
 /* ---- facts ---- */
 
 bool conn_connected(const struct conn *c);
-bool conn_tls_active(const struct conn *c);	/* the handshake is done, and as policy wants it */
+bool conn_tls_active(const struct conn *c); /* the handshake is done, and as policy wants it */
 /* The peer has ended its sending, and conn_input() is all that is left of it. Output still goes. */
 bool conn_eof(const struct conn *c);
 /* Why the connection is of no more use: NULL while it is. Input that came before the failure is
@@ -93,8 +93,8 @@ bool conn_eof(const struct conn *c);
 const struct fault *conn_fault(const struct conn *c);
 
 const struct net_address *conn_peer(const struct conn *c);
-const char *conn_peer_text(const struct conn *c);	/* "192.0.2.1:25"; lives as long as c */
-void conn_local(const struct conn *c, struct net_address *local_out);	/* asks the system */
+const char *conn_peer_text(const struct conn *c); /* "192.0.2.1:25"; lives as long as c */
+void conn_local(const struct conn *c, struct net_address *local_out); /* asks the system */
 
 /* ---- deadline ---- */
 
@@ -123,13 +123,13 @@ size_t conn_tls_accept(struct conn *c, struct tls_server_context *context);
 size_t conn_tls_connect(struct conn *c, struct tls_client_context *context, const char *name);
 
 struct conn_tls_info {
-	const char *version;		/* "TLSv1.3" */
-	const char *cipher;		/* "TLS_AES_256_GCM_SHA384" */
+	const char *version; /* "TLSv1.3" */
+	const char *cipher;  /* "TLS_AES_256_GCM_SHA384" */
 	int cipher_bits;
 	bool resumed;
-	bool peer_certificate;		/* there was one, now or in the session resumed */
-	bool verified;			/* chain and name are good; never true for another reason */
-	const char *verify_problem;	/* why the certificate is not good: a sentence, or NULL */
+	bool peer_certificate;      /* there was one, now or in the session resumed */
+	bool verified;              /* chain and name are good; never true for another reason */
+	const char *verify_problem; /* why the certificate is not good: a sentence, or NULL */
 };
 
 /* False until conn_tls_active(). Strings live as long as c. */
@@ -145,7 +145,7 @@ enum conn_close {
 	/* Sends all output and closes. Cheaper; right after QUIT, when the peer has nothing to say.
 	   Lingers all the same when unconsumed input shows that it has. */
 	CONN_CLOSE_FLUSH,
-	CONN_CLOSE_NOW,		/* what was not sent is lost */
+	CONN_CLOSE_NOW, /* what was not sent is lost */
 };
 
 /* Clears the pointer. The owner is not called again and may go; the rest happens by itself, within

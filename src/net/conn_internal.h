@@ -16,34 +16,34 @@
 #include <openssl/ssl.h>
 
 enum {
-	CONN_KEEP_CAPACITY = 1024,	/* an empty buffer larger than this is given back */
-	CONN_WIRE_PIECE = 65536,	/* ciphertext made before the socket is asked */
-	CONN_WIRE_MAX = 131072,		/* ceiling of ciphertext that waits, each way */
+	CONN_KEEP_CAPACITY = 1024, /* an empty buffer larger than this is given back */
+	CONN_WIRE_PIECE = 65536,   /* ciphertext made before the socket is asked */
+	CONN_WIRE_MAX = 131072,    /* ceiling of ciphertext that waits, each way */
 };
 
 struct conn_tls {
 	SSL *ssl;
-	struct span cipher;		/* received, in the loop's read buffer: this call only */
-	struct buf wire_in;		/* received, not decrypted: the plain input is full */
-	struct buf wire_out;		/* to be sent behind conn.sending */
+	struct span cipher;  /* received, in the loop's read buffer: this call only */
+	struct buf wire_in;  /* received, not decrypted: the plain input is full */
+	struct buf wire_out; /* to be sent behind conn.sending */
 	bool is_server;
 	bool established;
-	bool broken;			/* after a fatal error the SSL may only be freed */
-	bool more;			/* decrypting stopped because the plain input was full */
+	bool broken; /* after a fatal error the SSL may only be freed */
+	bool more;   /* decrypting stopped because the plain input was full */
 	bool notify_sent;
 };
 
 enum conn_phase {
 	CONN_PHASE_OPEN,
-	CONN_PHASE_FLUSHING,		/* closed by its owner: output on its way */
-	CONN_PHASE_LINGERING,		/* all sent: discards input until the peer ends */
-	CONN_PHASE_ENDED,		/* uv_close() called */
+	CONN_PHASE_FLUSHING,  /* closed by its owner: output on its way */
+	CONN_PHASE_LINGERING, /* all sent: discards input until the peer ends */
+	CONN_PHASE_ENDED,     /* uv_close() called */
 };
 
 struct conn {
 	struct net_loop *loop;
-	struct list link;		/* in loop->conns */
-	struct list woken;		/* in loop->woken */
+	struct list link;  /* in loop->conns */
+	struct list woken; /* in loop->woken */
 	union {
 		uv_handle_t handle;
 		uv_stream_t stream;
@@ -58,28 +58,28 @@ struct conn {
 	conn_ready_fn *on_ready;
 	void *owner;
 
-	struct span lent;		/* plain input in a buffer of the loop: this call only */
+	struct span lent; /* plain input in a buffer of the loop: this call only */
 	struct buf in, out, sending;
-	size_t clear_left;		/* bytes of out that go out before TLS */
+	size_t clear_left; /* bytes of out that go out before TLS */
 	struct conn_tls *tls;
 
 	struct net_address peer;
-	char *peer_text;		/* made when asked for */
-	struct fault *fault;		/* the first one; a fact once failed is true */
+	char *peer_text;     /* made when asked for */
+	struct fault *fault; /* the first one; a fact once failed is true */
 
-	int64_t deadline_at;		/* loop time; 0: none */
-	int64_t deadline_ms;		/* as it was set, for the sentence */
-	int64_t timer_at;		/* the timer is due: at the deadline or earlier */
-	size_t discarded;		/* while lingering */
+	int64_t deadline_at; /* loop time; 0: none */
+	int64_t deadline_ms; /* as it was set, for the sentence */
+	int64_t timer_at;    /* the timer is due: at the deadline or earlier */
+	size_t discarded;    /* while lingering */
 
 	enum conn_phase phase;
-	unsigned handles;		/* not closed yet */
-	bool news;			/* on_ready is owed */
+	unsigned handles; /* not closed yet */
+	bool news;        /* on_ready is owed */
 	bool in_pump;
 	bool connected;
 	bool reading, paused;
-	bool writing;			/* sending belongs to libuv */
-	bool output_high;		/* was above CONN_OUTPUT_LOW: tell when it is not */
+	bool writing;     /* sending belongs to libuv */
+	bool output_high; /* was above CONN_OUTPUT_LOW: tell when it is not */
 	bool wire_eof, eof;
 	bool failed, write_failed, deadline_passed;
 	bool shut_wanted, shut_done;
@@ -90,7 +90,7 @@ struct conn {
 
 /* Records the first fault; the owner is told by the pump. */
 void conn_fail(struct conn *c, enum fault_kind kind, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 /* conn_pump() will be called in this turn or at once in the next; without owing an on_ready. */
 void conn_queue(struct conn *c);
 /* Everything that can be done now: decrypt, call the owner, flush, go on with closing. From the

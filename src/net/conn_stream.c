@@ -19,8 +19,8 @@ static void explain_loss(struct conn *c, int status)
 	else if (status == UV_ETIMEDOUT)
 		conn_fail(c, FAULT_TEMPORARY, "connection lost: %s does not answer any more", peer);
 	else
-		conn_fail(c, FAULT_TEMPORARY, "connection to %s lost: %s", peer,
-		    uv_strerror(status));
+		conn_fail(
+		    c, FAULT_TEMPORARY, "connection to %s lost: %s", peer, uv_strerror(status));
 }
 
 static void explain_connect(struct conn *c, int status)
@@ -34,8 +34,8 @@ static void explain_connect(struct conn *c, int status)
 	else if (status == UV_EMFILE || status == UV_ENFILE)
 		conn_fail(c, FAULT_LOCAL, "cannot connect to %s: no file descriptors left", peer);
 	else
-		conn_fail(c, FAULT_TEMPORARY, "connection to %s failed: %s", peer,
-		    uv_strerror(status));
+		conn_fail(
+		    c, FAULT_TEMPORARY, "connection to %s failed: %s", peer, uv_strerror(status));
 }
 
 /* ---- reading ---- */
@@ -128,7 +128,7 @@ void conn_stream_adjust_reading(struct conn *c)
 static bool peer_may_have_spoken(const struct conn *c, int status)
 {
 	return c->reading &&
-	    (status == UV_EPIPE || status == UV_ECONNRESET || status == UV_ETIMEDOUT);
+	       (status == UV_EPIPE || status == UV_ECONNRESET || status == UV_ETIMEDOUT);
 }
 
 /* A peer that refuses often says why and closes: its last words stand behind the error, and
@@ -214,7 +214,7 @@ static void flush_clear(struct conn *c)
 	c->clear_left = 0;
 	conn_stream_send(c, &c->out, len);
 	if (c->tls)
-		conn_queue(c);		/* the handshake waited for this */
+		conn_queue(c); /* the handshake waited for this */
 }
 
 static void finish_sending(struct conn *c)
@@ -284,8 +284,8 @@ void conn_stream_open(struct conn *c, int fd)
 	c->uv.handle.data = c;
 	if (error) {
 		close(fd);
-		conn_fail(c, FAULT_LOCAL, "cannot use an accepted connection: %s",
-		    uv_strerror(error));
+		conn_fail(
+		    c, FAULT_LOCAL, "cannot use an accepted connection: %s", uv_strerror(error));
 		return;
 	}
 	c->connected = true;
@@ -336,8 +336,8 @@ void conn_stream_connect(struct conn *c, const struct net_address *source)
 		uv_tcp_init(&c->loop->uv, &c->uv.tcp);
 	c->uv.handle.data = c;
 	if (local)
-		uv_pipe_connect(&c->request.connect, &c->uv.pipe, c->peer.local.sun_path,
-		    connect_done);
+		uv_pipe_connect(
+		    &c->request.connect, &c->uv.pipe, c->peer.local.sun_path, connect_done);
 	else
 		error = connect_tcp(c, source);
 	if (error)

@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { RECORD_MAX = 16384 };	/* RFC 8446, 5.1 */
+enum { RECORD_MAX = 16384 }; /* RFC 8446, 5.1 */
 
 /* ---- a BIO on the connection's buffers ---- */
 
@@ -181,7 +181,7 @@ void conn_tls_send(struct conn *c)
 static void break_off(struct conn *c)
 {
 	c->tls->broken = true;
-	conn_tls_send(c);		/* the alert */
+	conn_tls_send(c); /* the alert */
 }
 
 static const char *reason(void)
@@ -199,7 +199,7 @@ static void encrypt_piece(struct conn *c)
 
 		ERR_clear_error();
 		if (!SSL_write_ex(c->tls->ssl, plain.data,
-		    plain.len < RECORD_MAX ? plain.len : RECORD_MAX, &n)) {
+			plain.len < RECORD_MAX ? plain.len : RECORD_MAX, &n)) {
 			conn_fail(c, FAULT_TEMPORARY, "TLS with %s failed: %s", conn_peer_text(c),
 			    reason());
 			c->tls->broken = true;
@@ -236,12 +236,12 @@ static const struct alert_text {
 	const char *text;
 } alert_texts[] = {
 	{ SSL_R_TLSV1_ALERT_UNKNOWN_CA, "the peer does not trust our certificate: its issuer is "
-		"unknown there" },
+					"unknown there" },
 	{ SSL_R_SSLV3_ALERT_BAD_CERTIFICATE, "the peer refuses our certificate" },
 	{ SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, "the peer refuses our certificate" },
 	{ SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED, "the peer says that our certificate has expired" },
 	{ SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, "the peer found no version, cipher or key type in "
-		"common" },
+					       "common" },
 	{ SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, "the peer does not accept our TLS versions" },
 	{ SSL_R_TLSV1_ALERT_ACCESS_DENIED, "the peer denies access" },
 	{ SSL_R_TLSV1_UNRECOGNIZED_NAME, "the peer does not serve the name asked for" },
@@ -265,7 +265,7 @@ static bool not_tls(void)
 	int code = ERR_GET_REASON(ERR_peek_error());
 
 	return code == SSL_R_WRONG_VERSION_NUMBER || code == SSL_R_HTTP_REQUEST ||
-	    code == SSL_R_HTTPS_PROXY_REQUEST || code == SSL_R_PACKET_LENGTH_TOO_LONG;
+	       code == SSL_R_HTTPS_PROXY_REQUEST || code == SSL_R_PACKET_LENGTH_TOO_LONG;
 }
 
 static void explain_handshake(struct conn *c)
@@ -275,21 +275,23 @@ static void explain_handshake(struct conn *c)
 	if (problem && tls_verify_wanted(c->tls->ssl))
 		conn_fail(c, FAULT_TEMPORARY, "TLS with %s: %s", peer, problem);
 	else if (not_tls())
-		conn_fail(c, FAULT_TEMPORARY, "TLS handshake with %s failed: it does not speak TLS "
-		    "here, but something in clear", peer);
+		conn_fail(c, FAULT_TEMPORARY,
+		    "TLS handshake with %s failed: it does not speak TLS "
+		    "here, but something in clear",
+		    peer);
 	else if (ERR_peek_error())
 		conn_fail(c, FAULT_TEMPORARY, "TLS handshake with %s failed: %s", peer,
 		    handshake_reason());
 	else
-		conn_fail(c, FAULT_TEMPORARY, "%s closed the connection during the TLS handshake",
-		    peer);
+		conn_fail(
+		    c, FAULT_TEMPORARY, "%s closed the connection during the TLS handshake", peer);
 }
 
 /* Belt and braces: no session, resumed or not, passes without the verdict that policy asks for. */
 static bool is_as_policy_wants(SSL *ssl)
 {
 	return !tls_verify_wanted(ssl) ||
-	    (SSL_get_verify_result(ssl) == X509_V_OK && SSL_get0_peer_certificate(ssl));
+	       (SSL_get_verify_result(ssl) == X509_V_OK && SSL_get0_peer_certificate(ssl));
 }
 
 static void shake_hands(struct conn *c)
@@ -303,7 +305,7 @@ static void shake_hands(struct conn *c)
 		c->tls->established = true;
 		c->news = true;
 		conn_clear_deadline(c);
-		park(c);		/* a session ticket travels with the first reply */
+		park(c); /* a session ticket travels with the first reply */
 		return;
 	}
 	error = SSL_get_error(ssl, result);
@@ -404,6 +406,6 @@ bool conn_tls_info(const struct conn *c, struct conn_tls_info *info_out)
 		.verify_problem = tls_verify_problem(ssl),
 	};
 	info_out->verified = info_out->peer_certificate && !info_out->verify_problem &&
-	    SSL_get_verify_result(ssl) == X509_V_OK;
+			     SSL_get_verify_result(ssl) == X509_V_OK;
 	return true;
 }

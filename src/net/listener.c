@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 
 enum {
-	ACCEPTS_PER_TURN = 64,	/* then others have their turn; the kernel keeps the rest */
-	REST_MS = 100,		/* after the descriptors ran out */
+	ACCEPTS_PER_TURN = 64, /* then others have their turn; the kernel keeps the rest */
+	REST_MS = 100,         /* after the descriptors ran out */
 };
 
 struct listener {
@@ -45,8 +45,10 @@ static void report(struct listener *l, int error)
 	if (!l->handler.on_trouble)
 		return;
 	if (error == EMFILE || error == ENFILE)
-		fault_set(&fault, FAULT_LOCAL, "no file descriptors left (%s): new connections "
-		    "wait until some end; raise LimitNOFILE or ulimit -n", strerror(error));
+		fault_set(&fault, FAULT_LOCAL,
+		    "no file descriptors left (%s): new connections "
+		    "wait until some end; raise LimitNOFILE or ulimit -n",
+		    strerror(error));
 	else
 		fault_set(&fault, FAULT_LOCAL, "cannot accept connections: %s", strerror(error));
 	l->handler.on_trouble(&fault, l->handler.owner);
@@ -87,8 +89,8 @@ static void readable(uv_poll_t *poll, int status, int events)
 	}
 }
 
-struct listener *listener_open(struct net_loop *loop, int fd,
-	const struct listener_handler *handler, struct fault *fault_out)
+struct listener *listener_open(
+    struct net_loop *loop, int fd, const struct listener_handler *handler, struct fault *fault_out)
 {
 	struct listener *l = MEM_NEW(struct listener);
 	int error = uv_poll_init(&loop->uv, &l->poll, fd);

@@ -17,16 +17,16 @@ struct listener;
 struct listener_handler {
 	/* Owns fd: non-blocking, close-on-exec, TCP_NODELAY. Must not close the listener's fd. */
 	void (*on_accept)(int fd, const struct net_address *peer, void *owner);
-	void (*on_trouble)(const struct fault *fault, void *owner);	/* may be NULL */
+	void (*on_trouble)(const struct fault *fault, void *owner); /* may be NULL */
 	void *owner;
 };
 
 /* Borrows fd, which must stay open until listener_close(). Accepts from the next turn on. NULL when
    the system refuses (FAULT_LOCAL). */
-struct listener *listener_open(struct net_loop *loop, int fd,
-	const struct listener_handler *handler, struct fault *fault_out);
+struct listener *listener_open(
+    struct net_loop *loop, int fd, const struct listener_handler *handler, struct fault *fault_out);
 
-void listener_stop(struct listener *l);		/* the kernel goes on queueing */
+void listener_stop(struct listener *l); /* the kernel goes on queueing */
 void listener_start(struct listener *l);
 
 /* One connection that the kernel already has, or -1: for a graceful stop, before the socket is

@@ -79,7 +79,7 @@ static void init_handles(struct net_loop *loop)
 }
 
 bool net_loop_init(struct net_loop *loop, void (*on_mail)(struct mailbox_item *item, void *owner),
-	void (*on_turn_end)(void *owner), void *owner, struct fault *fault_out)
+    void (*on_turn_end)(void *owner), void *owner, struct fault *fault_out)
 {
 	int error;
 
@@ -91,8 +91,8 @@ bool net_loop_init(struct net_loop *loop, void (*on_mail)(struct mailbox_item *i
 			uv_loop_close(&loop->uv);
 	}
 	if (error) {
-		fault_set(fault_out, FAULT_LOCAL, "cannot make an event loop: %s",
-		    uv_strerror(error));
+		fault_set(
+		    fault_out, FAULT_LOCAL, "cannot make an event loop: %s", uv_strerror(error));
 		return false;
 	}
 	init_handles(loop);
@@ -170,8 +170,8 @@ static void timer_closed(uv_handle_t *handle)
 	mem_free(handle);
 }
 
-void net_timer_init(struct net_timer *timer, struct net_loop *loop, void (*on_fire)(void *owner),
-	void *owner)
+void net_timer_init(
+    struct net_timer *timer, struct net_loop *loop, void (*on_fire)(void *owner), void *owner)
 {
 	*timer = (struct net_timer){ .on_fire = on_fire, .owner = owner };
 	timer->uv = MEM_NEW(uv_timer_t);

@@ -22,7 +22,7 @@
 
 struct net_loop {
 	uv_loop_t uv;
-	struct mailbox mailbox;		/* from any thread */
+	struct mailbox mailbox; /* from any thread */
 	void (*on_mail)(struct mailbox_item *item, void *owner);
 	void (*on_turn_end)(void *owner);
 	void *owner;
@@ -30,14 +30,14 @@ struct net_loop {
 	/* The rest is for the modules of this folder. */
 	uv_async_t mail_wake;
 	uv_prepare_t turn;
-	uv_idle_t no_wait;		/* active while woken connections are left over */
-	struct list conns, woken;	/* of struct conn */
+	uv_idle_t no_wait;        /* active while woken connections are left over */
+	struct list conns, woken; /* of struct conn */
 	uint64_t wall_read_at;
 	int64_t wall_ms;
-	size_t conn_count;		/* those that are closing included */
-	char *read_buffer;		/* shared by all connections: NET_LOOP_BUFFER_SIZE each */
+	size_t conn_count; /* those that are closing included */
+	char *read_buffer; /* shared by all connections: NET_LOOP_BUFFER_SIZE each */
 	char *plain_buffer;
-	struct buf wire;		/* ciphertext on its way out, empty between calls */
+	struct buf wire; /* ciphertext on its way out, empty between calls */
 };
 
 /*
@@ -47,7 +47,7 @@ struct net_loop {
  * threads. False when the system refuses the descriptors (FAULT_LOCAL).
  */
 bool net_loop_init(struct net_loop *loop, void (*on_mail)(struct mailbox_item *item, void *owner),
-	void (*on_turn_end)(void *owner), void *owner, struct fault *fault_out);
+    void (*on_turn_end)(void *owner), void *owner, struct fault *fault_out);
 
 /* Everything opened in the loop must have been closed before; runs until the close events are
    through, so connections that still linger after conn_close() are cut off. */
@@ -55,7 +55,7 @@ void net_loop_fini(struct net_loop *loop);
 
 /* Until net_loop_stop(). */
 void net_loop_run(struct net_loop *loop);
-void net_loop_stop(struct net_loop *loop);	/* from a callback of this loop */
+void net_loop_stop(struct net_loop *loop); /* from a callback of this loop */
 
 /* Milliseconds, monotonic, as of this turn; the clock of moment_monotonic_ms(). */
 static inline int64_t net_loop_now_ms(const struct net_loop *loop)
@@ -76,11 +76,11 @@ struct net_timer {
 	void *owner;
 };
 
-void net_timer_init(struct net_timer *timer, struct net_loop *loop, void (*on_fire)(void *owner),
-	void *owner);
-void net_timer_start(struct net_timer *timer, int64_t delay_ms);	/* anew when running */
+void net_timer_init(
+    struct net_timer *timer, struct net_loop *loop, void (*on_fire)(void *owner), void *owner);
+void net_timer_start(struct net_timer *timer, int64_t delay_ms); /* anew when running */
 void net_timer_stop(struct net_timer *timer);
 bool net_timer_is_running(const struct net_timer *timer);
-void net_timer_fini(struct net_timer *timer);	/* also after a mere zeroing */
+void net_timer_fini(struct net_timer *timer); /* also after a mere zeroing */
 
 #endif

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096 };	/* the kernel cuts it to net.core.somaxconn */
+enum { BACKLOG = 4096 }; /* the kernel cuts it to net.core.somaxconn */
 
 /* ---- files ---- */
 
@@ -31,13 +31,13 @@ static bool read_all(int fd, const char *path, struct buf *b, struct fault *faul
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			fault_set(fault_out, FAULT_LOCAL, "cannot read %s: %s", path,
-			    strerror(errno));
+			fault_set(
+			    fault_out, FAULT_LOCAL, "cannot read %s: %s", path, strerror(errno));
 			return false;
 		}
 		if (!buf_append(b, span_of(piece, (size_t)n))) {
-			fault_set(fault_out, FAULT_LOCAL, "%s is larger than %zu bytes", path,
-			    b->max);
+			fault_set(
+			    fault_out, FAULT_LOCAL, "%s is larger than %zu bytes", path, b->max);
 			return false;
 		}
 	}
@@ -71,14 +71,20 @@ static void explain_bind(const struct net_address *address, int error, struct fa
 
 	net_address_format(address, text);
 	if (error == EADDRINUSE)
-		fault_set(fault_out, FAULT_LOCAL, "cannot listen on %s: another program already "
-		    "listens there (ss -ltnp shows which)", text);
+		fault_set(fault_out, FAULT_LOCAL,
+		    "cannot listen on %s: another program already "
+		    "listens there (ss -ltnp shows which)",
+		    text);
 	else if (error == EACCES && address->any.sa_family != AF_UNIX)
-		fault_set(fault_out, FAULT_LOCAL, "cannot listen on %s: a port below 1024 needs "
-		    "root, or CAP_NET_BIND_SERVICE", text);
+		fault_set(fault_out, FAULT_LOCAL,
+		    "cannot listen on %s: a port below 1024 needs "
+		    "root, or CAP_NET_BIND_SERVICE",
+		    text);
 	else if (error == EADDRNOTAVAIL)
-		fault_set(fault_out, FAULT_LOCAL, "cannot listen on %s: this machine does not have "
-		    "that address", text);
+		fault_set(fault_out, FAULT_LOCAL,
+		    "cannot listen on %s: this machine does not have "
+		    "that address",
+		    text);
 	else
 		fault_set(fault_out, FAULT_LOCAL, "cannot listen on %s: %s", text, strerror(error));
 }
@@ -132,8 +138,8 @@ static int listen_on(const struct net_address *address, bool alone, bool shared)
 	return -1;
 }
 
-bool privilege_listen(const struct net_address *address, size_t count, int fds_out[],
-	struct fault *fault_out)
+bool privilege_listen(
+    const struct net_address *address, size_t count, int fds_out[], struct fault *fault_out)
 {
 	struct net_address bound = *address;
 	int fds[256];

@@ -29,7 +29,7 @@ bool privilege_read(const char *path, struct buf *b, struct fault *fault_out);
  * and the new one has the mode that umask leaves. All or nothing; the caller closes them (and
  * unlinks a unix path).
  */
-bool privilege_listen(const struct net_address *address, size_t count, int fds_out[],
-	struct fault *fault_out);
+bool privilege_listen(
+    const struct net_address *address, size_t count, int fds_out[], struct fault *fault_out);
 
 #endif

@@ -9,17 +9,17 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HOST_MAX = 255 };	/* RFC 1035, 2.3.4 */
+enum { HOST_MAX = 255 }; /* RFC 1035, 2.3.4 */
 
 struct resolver {
 	uv_getaddrinfo_t request;
-	struct net_timer now;		/* answers that need no lookup come in a later turn too */
-	resolver_done_fn *done;		/* NULL once cancelled */
+	struct net_timer now;   /* answers that need no lookup come in a later turn too */
+	resolver_done_fn *done; /* NULL once cancelled */
 	void *owner;
 	uint16_t port;
 	bool asking;
 	struct resolver_result result;
-	struct fault fault;		/* kind FAULT_NONE in a success */
+	struct fault fault; /* kind FAULT_NONE in a success */
 	char host[HOST_MAX + 1];
 };
 
@@ -71,8 +71,10 @@ static void explain(struct resolver *r, int status)
 	    status == UV_EAI_ADDRFAMILY)
 		fault_set(&r->fault, FAULT_TEMPORARY, "no such name: %s", shown);
 	else if (status == UV_EAI_AGAIN)
-		fault_set(&r->fault, FAULT_TEMPORARY, "name lookup of %s failed: no answer from "
-		    "the name server", shown);
+		fault_set(&r->fault, FAULT_TEMPORARY,
+		    "name lookup of %s failed: no answer from "
+		    "the name server",
+		    shown);
 	else
 		fault_set(&r->fault, FAULT_TEMPORARY, "name lookup of %s failed: %s", shown,
 		    uv_strerror(status));
@@ -104,8 +106,8 @@ static void look_up(struct resolver *r, struct net_loop *loop)
 	}
 }
 
-struct resolver *resolver_start(struct net_loop *loop, struct span host, uint16_t port,
-	resolver_done_fn *done, void *owner)
+struct resolver *resolver_start(
+    struct net_loop *loop, struct span host, uint16_t port, resolver_done_fn *done, void *owner)
 {
 	struct resolver *r = MEM_NEW(struct resolver);
 
@@ -117,7 +119,8 @@ struct resolver *resolver_start(struct net_loop *loop, struct span host, uint16_
 		r->result.count = 1;
 		net_timer_start(&r->now, 0);
 	} else if (host.len == 0 || host.len > HOST_MAX || memchr(host.data, '\0', host.len)) {
-		fault_set(&r->fault, FAULT_TEMPORARY, "no such name: it is empty, longer than 255 "
+		fault_set(&r->fault, FAULT_TEMPORARY,
+		    "no such name: it is empty, longer than 255 "
 		    "octets, or contains a NUL");
 		net_timer_start(&r->now, 0);
 	} else {
@@ -139,5 +142,5 @@ void resolver_cancel(struct resolver **resolver)
 	if (!r->asking)
 		destroy(r);
 	else
-		uv_cancel((uv_req_t *)&r->request);	/* one that runs is dropped later */
+		uv_cancel((uv_req_t *)&r->request); /* one that runs is dropped later */
 }

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 
 enum {
-	TICKET_KEYS_MAX = 128,		/* OpenSSL 3 has 80 bytes of them */
+	TICKET_KEYS_MAX = 128, /* OpenSSL 3 has 80 bytes of them */
 	SESSIONS_MAX = 512,
 	SESSION_MAX_SECONDS = 3600,
 	PROBLEM_MAX = 384,
@@ -33,7 +33,7 @@ struct file_mark {
 struct tls_server_context {
 	atomic_uint references;
 	SSL_CTX *ctx;
-	char *paths[2];			/* certificate, key */
+	char *paths[2]; /* certificate, key */
 	struct file_mark marks[2];
 	int64_t expires_ms;
 };
@@ -42,17 +42,17 @@ struct tls_client_context {
 	atomic_uint references;
 	SSL_CTX *ctx;
 	bool verify;
-	pthread_mutex_t lock;		/* of sessions */
-	struct map *sessions;		/* key → SSL_SESSION */
+	pthread_mutex_t lock; /* of sessions */
+	struct map *sessions; /* key → SSL_SESSION */
 };
 
 /* What an SSL object knows of us; its application data. */
 struct tls_state {
 	struct tls_server_context *server;
 	struct tls_client_context *client;
-	char *name;			/* the one to verify */
+	char *name; /* the one to verify */
 	char *session_key;
-	char *problem;			/* the first that verification found */
+	char *problem; /* the first that verification found */
 };
 
 /* ---- both roles ---- */
@@ -69,9 +69,9 @@ static SSL_CTX *make_ctx(const SSL_METHOD *method, struct fault *fault_out)
 		return NULL;
 	}
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_RENEGOTIATION |
-	    SSL_OP_NO_COMPRESSION);
+				  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_options(
+	    ctx, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	return ctx;
 }
 
@@ -118,7 +118,7 @@ static struct file_mark mark_file(const char *path)
 	return mark;
 }
 
-static bool use_certificate(SSL_CTX *ctx, STACK_OF(X509) *chain)
+static bool use_certificate(SSL_CTX *ctx, STACK_OF(X509) * chain)
 {
 	for (int i = 1; i < sk_X509_num(chain); i++) {
 		if (!SSL_CTX_add1_chain_cert(ctx, sk_X509_value(chain, i)))
@@ -127,13 +127,15 @@ static bool use_certificate(SSL_CTX *ctx, STACK_OF(X509) *chain)
 	return SSL_CTX_use_certificate(ctx, sk_X509_value(chain, 0)) == 1;
 }
 
-static bool use_pair(SSL_CTX *ctx, STACK_OF(X509) *chain, EVP_PKEY *key, char *const paths[2],
-	struct fault *fault_out)
+static bool use_pair(SSL_CTX *ctx, STACK_OF(X509) * chain, EVP_PKEY *key, char *const paths[2],
+    struct fault *fault_out)
 {
 	ERR_clear_error();
 	if (!X509_check_private_key(sk_X509_value(chain, 0), key)) {
-		fault_set(fault_out, FAULT_LOCAL, "the certificate in %s does not belong to the "
-		    "key in %s", paths[0], paths[1]);
+		fault_set(fault_out, FAULT_LOCAL,
+		    "the certificate in %s does not belong to the "
+		    "key in %s",
+		    paths[0], paths[1]);
 		return false;
 	}
 	if (use_certificate(ctx, chain) && SSL_CTX_use_PrivateKey(ctx, key) == 1)
@@ -169,7 +171,7 @@ static void carry_ticket_keys(SSL_CTX *to, SSL_CTX *from)
 }
 
 static bool set_up_server(struct tls_server_context *context,
-	const struct tls_server_context *previous, struct fault *fault_out)
+    const struct tls_server_context *previous, struct fault *fault_out)
 {
 	static const unsigned char id[] = "frank";
 
@@ -177,7 +179,7 @@ static bool set_up_server(struct tls_server_context *context,
 	if (!context->ctx)
 		return false;
 	SSL_CTX_set_num_tickets(context->ctx, 1);
-	SSL_CTX_set_session_cache_mode(context->ctx, SSL_SESS_CACHE_OFF);	/* tickets only */
+	SSL_CTX_set_session_cache_mode(context->ctx, SSL_SESS_CACHE_OFF); /* tickets only */
 	SSL_CTX_set_session_id_context(context->ctx, id, sizeof(id) - 1);
 	if (previous)
 		carry_ticket_keys(context->ctx, previous->ctx);
@@ -185,7 +187,7 @@ static bool set_up_server(struct tls_server_context *context,
 }
 
 struct tls_server_context *tls_server_context_create(const char *certificate_path,
-	const char *key_path, const struct tls_server_context *previous, struct fault *fault_out)
+    const char *key_path, const struct tls_server_context *previous, struct fault *fault_out)
 {
 	struct tls_server_context *context = MEM_NEW(struct tls_server_context);
 
@@ -222,7 +224,7 @@ void tls_server_context_unref(struct tls_server_context **context)
 static bool marks_equal(const struct file_mark *a, const struct file_mark *b)
 {
 	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	    a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
+	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
 bool tls_server_context_is_stale(const struct tls_server_context *context)
@@ -376,7 +378,7 @@ static bool load_trust(SSL_CTX *ctx, const char *path, struct fault *fault_out)
 }
 
 static bool set_up_client(struct tls_client_context *context,
-	const struct tls_client_policy *policy, struct fault *fault_out)
+    const struct tls_client_policy *policy, struct fault *fault_out)
 {
 	context->ctx = make_ctx(TLS_client_method(), fault_out);
 	if (!context->ctx)
@@ -386,15 +388,15 @@ static bool set_up_client(struct tls_client_context *context,
 	if (!policy->verify)
 		SSL_CTX_set_security_level(context->ctx, 1);
 	SSL_CTX_set_verify(context->ctx, SSL_VERIFY_PEER, on_verify);
-	SSL_CTX_set_session_cache_mode(context->ctx,
-	    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_set_session_cache_mode(
+	    context->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_set_timeout(context->ctx, SESSION_MAX_SECONDS);
 	SSL_CTX_sess_set_new_cb(context->ctx, on_new_session);
 	return load_trust(context->ctx, policy->trust_path, fault_out);
 }
 
-struct tls_client_context *tls_client_context_create(const struct tls_client_policy *policy,
-	struct fault *fault_out)
+struct tls_client_context *tls_client_context_create(
+    const struct tls_client_policy *policy, struct fault *fault_out)
 {
 	struct tls_client_context *context = MEM_NEW(struct tls_client_context);
 
@@ -435,8 +437,8 @@ static char *make_session_key(const char *peer, const char *name)
 	return buf_take_string(&key);
 }
 
-struct ssl_st *tls_client_context_open(struct tls_client_context *context, const char *peer,
-	const char *name)
+struct ssl_st *tls_client_context_open(
+    struct tls_client_context *context, const char *peer, const char *name)
 {
 	SSL *ssl = open_ssl(context->ctx);
 	struct tls_state *state = ssl ? SSL_get_app_data(ssl) : NULL;

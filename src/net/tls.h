@@ -28,9 +28,9 @@ struct tls_server_context;
  * its ticket keys are carried over, so that clients resume across a reload.
  */
 struct tls_server_context *tls_server_context_create(const char *certificate_path,
-	const char *key_path, const struct tls_server_context *previous, struct fault *fault_out);
+    const char *key_path, const struct tls_server_context *previous, struct fault *fault_out);
 struct tls_server_context *tls_server_context_ref(struct tls_server_context *context);
-void tls_server_context_unref(struct tls_server_context **context);	/* clears the pointer */
+void tls_server_context_unref(struct tls_server_context **context); /* clears the pointer */
 
 /* Whether either file is another one, or has changed, since the context was made. */
 bool tls_server_context_is_stale(const struct tls_server_context *context);
@@ -45,8 +45,8 @@ enum tls_version {
 };
 
 struct tls_client_policy {
-	bool verify;			/* chain and name must be good, else the handshake fails */
-	const char *trust_path;		/* PEM file or hashed directory; NULL: the system's */
+	bool verify;            /* chain and name must be good, else the handshake fails */
+	const char *trust_path; /* PEM file or hashed directory; NULL: the system's */
 	enum tls_version version_min;
 };
 
@@ -54,8 +54,8 @@ struct tls_client_context;
 
 /* Without verify anything is accepted, short keys too: encryption against listeners only. Fails
    (FAULT_LOCAL) when trust_path cannot be read or holds no certificate. */
-struct tls_client_context *tls_client_context_create(const struct tls_client_policy *policy,
-	struct fault *fault_out);
+struct tls_client_context *tls_client_context_create(
+    const struct tls_client_policy *policy, struct fault *fault_out);
 struct tls_client_context *tls_client_context_ref(struct tls_client_context *context);
 void tls_client_context_unref(struct tls_client_context **context);
 
@@ -66,8 +66,8 @@ struct ssl_st;
 /* The SSL object of a connection, without BIOs; NULL when OpenSSL has no memory. */
 struct ssl_st *tls_server_context_open(struct tls_server_context *context);
 /* peer and name key the session cache. The name is set as SNI and as the name to verify. */
-struct ssl_st *tls_client_context_open(struct tls_client_context *context, const char *peer,
-	const char *name);
+struct ssl_st *tls_client_context_open(
+    struct tls_client_context *context, const char *peer, const char *name);
 /* Frees what the two above made. A session that ended in order stays resumable. */
 void tls_close(struct ssl_st **ssl);
 /* The sentence about the peer's certificate that verification found, or NULL. */

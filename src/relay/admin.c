@@ -11,13 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ASK_MS 10000	/* to send the request */
-#define TAKE_MS (15 * 60 * 1000)	/* to take something of an answer */
-#define LOOK_MS 1000	/* how often a client that takes little is looked at */
-#define OUT_MAX (80u * 1024 * 1024)	/* the lines of one step, which has a limit of its own */
+#define ASK_MS 10000                /* to send the request */
+#define TAKE_MS (15 * 60 * 1000)    /* to take something of an answer */
+#define LOOK_MS 1000                /* how often a client that takes little is looked at */
+#define OUT_MAX (80u * 1024 * 1024) /* the lines of one step, which has a limit of its own */
 
 static const struct command {
-	const char *name;	/* "queue list": the command and its verb */
+	const char *name; /* "queue list": the command and its verb */
 	admin_command_fn *run;
 } commands[] = {
 	{ "queue list", admin_queue },
@@ -63,9 +63,8 @@ void admin_fail(struct admin_client *client, int status, const char *format, ...
 /* ---- questions ---- */
 
 void admin_ask(struct admin_client *client, struct admin_question *question,
-	       bool (*run)(struct keeper_query *query, struct spool_store *store,
-			   struct fault *fault_out),
-	       void (*answered)(struct admin_question *question))
+    bool (*run)(struct keeper_query *query, struct spool_store *store, struct fault *fault_out),
+    void (*answered)(struct admin_question *question))
 {
 	struct admin *admin = client->admin;
 
@@ -82,7 +81,7 @@ static void on_keeper(struct mailbox_item *mail, void *owner)
 {
 	struct keeper_item *item = keeper_item_of(mail);
 	struct admin_question *question =
-		(struct admin_question *)CONTAINER_OF(item, struct keeper_query, item);
+	    (struct admin_question *)CONTAINER_OF(item, struct keeper_query, item);
 
 	if (question->client)
 		question->client->question = NULL;
@@ -130,7 +129,7 @@ static void take_request(struct admin_client *client, struct span line)
 		dispatch(client, request);
 	else
 		admin_fail(client, 2, "the request is no JSON object: %s",
-			   request ? "it is something else" : error.text);
+		    request ? "it is something else" : error.text);
 	json_decref(request);
 }
 
@@ -144,8 +143,8 @@ static bool read_request(struct admin_client *client)
 	if (end == input.len || end > ADMIN_REQUEST_MAX) {
 		if (input.len > ADMIN_REQUEST_MAX) {
 			client->asked = true;
-			admin_fail(client, 2, "the request is longer than %d bytes",
-				   ADMIN_REQUEST_MAX);
+			admin_fail(
+			    client, 2, "the request is longer than %d bytes", ADMIN_REQUEST_MAX);
 			return false;
 		}
 		return conn_eof(client->conn) || conn_deadline_passed(client->conn);
@@ -167,7 +166,7 @@ static void give_output(struct admin_client *client)
 	buf_consume(&client->out, room);
 	if (room > 0 && client->out.len == 0) {
 		buf_release(&client->out);
-		conn_wake(client->conn);	/* who has more to say goes on */
+		conn_wake(client->conn); /* who has more to say goes on */
 	}
 }
 
@@ -225,8 +224,8 @@ static void on_accept(int fd, const struct net_address *peer, void *owner)
 	struct admin_client *client;
 
 	if (admin->client_count == ADMIN_CLIENTS_MAX) {
-		event_sentence(EVENT_ADMIN_TROUBLE, "%d clients are there already",
-			       ADMIN_CLIENTS_MAX);
+		event_sentence(
+		    EVENT_ADMIN_TROUBLE, "%d clients are there already", ADMIN_CLIENTS_MAX);
 		close(fd);
 		return;
 	}
@@ -279,14 +278,15 @@ void admin_destroy(struct admin **admin)
 	listener_close(&gone->listener);
 	close(gone->fd);
 	LIST_FOR_EACH_SAFE(position, &gone->clients)
-		leave(LIST_ENTRY(position, struct admin_client, link), CONN_CLOSE_FLUSH);
-	inbox_destroy(&gone->from_keeper);	/* gives back what is still asked */
+	leave(LIST_ENTRY(position, struct admin_client, link), CONN_CLOSE_FLUSH);
+	inbox_destroy(&gone->from_keeper); /* gives back what is still asked */
 	mem_free(gone);
 }
 
 void admin_trace(struct admin *admin, const struct trace_line *line, uint64_t dropped)
 {
-	LIST_FOR_EACH_SAFE(position, &admin->clients) {
+	LIST_FOR_EACH_SAFE(position, &admin->clients)
+	{
 		struct admin_client *client = LIST_ENTRY(position, struct admin_client, link);
 		if (!client->follow)
 			continue;

@@ -11,7 +11,7 @@
  * configuration names are shown even when nothing was sent there yet.
  */
 
-#define FOUND_NAMED_MAX 5	/* keys, when a part of a key fits several */
+#define FOUND_NAMED_MAX 5 /* keys, when a part of a key fits several */
 
 /* ---- one hop ---- */
 
@@ -35,8 +35,8 @@ static json_t *mechanisms_json(const struct smtp_extensions *extensions)
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < extensions->mechanism_count; i++)
-		json_array_append_new(array, admin_json_text(
-						     span_from_string(extensions->mechanisms[i])));
+		json_array_append_new(
+		    array, admin_json_text(span_from_string(extensions->mechanisms[i])));
 	return array;
 }
 
@@ -65,8 +65,8 @@ static void set_learned(json_t *object, const struct upstream_learned *learned)
 	if (learned->greeted) {
 		json_object_set_new(object, "extensions", extensions_json(&learned->extensions));
 		json_object_set_new(object, "mechanisms", mechanisms_json(&learned->extensions));
-		admin_json_set_string(object, "tls",
-				      learned->tls_version[0] ? learned->tls_version : "none");
+		admin_json_set_string(
+		    object, "tls", learned->tls_version[0] ? learned->tls_version : "none");
 	}
 	admin_json_set_string(object, "worked", learned->mechanism);
 	set_initial_response(object, learned);
@@ -114,9 +114,9 @@ static void say_hop(struct admin_client *client, const char *key)
 	struct schedule *s = &client->admin->control->schedule;
 	struct span span = span_from_string(key);
 
-	admin_say(client, json_pack("{s:o}", "hop",
-				    hop_json(key, setup_hop_by_key(s->setup, span),
-					     map_get(s->hops, span))));
+	admin_say(
+	    client, json_pack("{s:o}", "hop",
+			hop_json(key, setup_hop_by_key(s->setup, span), map_get(s->hops, span))));
 }
 
 /* ---- all of them ---- */
@@ -138,8 +138,7 @@ static bool stands_before(const struct setup *setup, size_t index)
 /* Calls found for each key that contains the part; an equal one is the only one. Returns how
    many. */
 static size_t find_keys(struct schedule *s, struct span part,
-			void (*found)(struct admin_client *client, const char *key),
-			struct admin_client *client)
+    void (*found)(struct admin_client *client, const char *key), struct admin_client *client)
 {
 	size_t count = 0;
 
@@ -153,7 +152,8 @@ static size_t find_keys(struct schedule *s, struct span part,
 		if (found)
 			found(client, hop->key);
 	}
-	LIST_FOR_EACH(position, &s->hop_list) {
+	LIST_FOR_EACH(position, &s->hop_list)
+	{
 		const struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		struct span key = span_from_string(hop->key);
 		const struct setup_hop *setup = setup_hop_by_key(s->setup, key);

@@ -77,8 +77,8 @@ static int append(const char *bytes, size_t len, void *context)
 bool admin_json_line(struct buf *b, json_t *object)
 {
 	size_t before = b->len;
-	bool fits = json_dump_callback(object, append, b, JSON_COMPACT) == 0 &&
-		    buf_append_byte(b, '\n');
+	bool fits =
+	    json_dump_callback(object, append, b, JSON_COMPACT) == 0 && buf_append_byte(b, '\n');
 
 	if (!fits)
 		buf_truncate(b, before);

@@ -13,22 +13,22 @@
  */
 
 #define PASSES_MAX 5
-#define PASS_MS 300		/* between them */
-#define PASS_SHORT_MS 500	/* only a pass that took no longer is made again */
+#define PASS_MS 300       /* between them */
+#define PASS_SHORT_MS 500 /* only a pass that took no longer is made again */
 #define PROGRESS_MS 1000
 
 struct step {
-	struct admin_question question;	/* first */
+	struct admin_question question; /* first */
 	struct queue_work *work;
 	int64_t now_ms;
 };
 
 struct admin_queue {
-	struct queue_work *work;	/* NULL while a step has it */
+	struct queue_work *work; /* NULL while a step has it */
 	struct hop **frozen;
 	size_t frozen_count;
 	unsigned passes;
-	int64_t pass_began_ms, told_ms;	/* monotonic */
+	int64_t pass_began_ms, told_ms; /* monotonic */
 	bool change;
 };
 
@@ -44,8 +44,8 @@ static bool is_about(const struct queue_work *work, const struct hop *hop)
 	if (!work->filter.ids)
 		return !work->filter.hop.data || spool_pattern_matches(work->filter.hop, key);
 	LIST_FOR_EACH(position, &work->hops)
-		if (span_equal(LIST_ENTRY(position, struct queue_hop, link)->key, key))
-			return true;
+	if (span_equal(LIST_ENTRY(position, struct queue_hop, link)->key, key))
+		return true;
 	return false;
 }
 
@@ -54,13 +54,14 @@ static void freeze(struct admin_client *client)
 	struct schedule *s = &client->admin->control->schedule;
 	struct admin_queue *queue = client->queue;
 
-	LIST_FOR_EACH(position, &s->hop_list) {
+	LIST_FOR_EACH(position, &s->hop_list)
+	{
 		struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		if (!is_about(queue->work, hop))
 			continue;
 		schedule_freeze_hop(s, hop);
-		queue->frozen = mem_realloc(queue->frozen,
-					    (queue->frozen_count + 1) * sizeof(*queue->frozen));
+		queue->frozen =
+		    mem_realloc(queue->frozen, (queue->frozen_count + 1) * sizeof(*queue->frozen));
 		queue->frozen[queue->frozen_count++] = hop;
 	}
 }
@@ -81,7 +82,8 @@ static void resume(struct admin_client *client)
 {
 	struct schedule *s = &client->admin->control->schedule;
 
-	LIST_FOR_EACH(position, &s->hop_list) {
+	LIST_FOR_EACH(position, &s->hop_list)
+	{
 		struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		if (is_about(client->queue->work, hop))
 			schedule_resume_hop(s, hop);
@@ -98,13 +100,20 @@ static bool is_retry(const struct queue_work *work)
 static const char *verb_name(enum queue_verb verb)
 {
 	switch (verb) {
-	case QUEUE_LIST: return "list";
-	case QUEUE_SHOW: return "show";
-	case QUEUE_RETRY: return "retry";
-	case QUEUE_HOLD: return "hold";
-	case QUEUE_RELEASE: return "release";
-	case QUEUE_DROP: return "drop";
-	case QUEUE_RUN: break;
+	case QUEUE_LIST:
+		return "list";
+	case QUEUE_SHOW:
+		return "show";
+	case QUEUE_RETRY:
+		return "retry";
+	case QUEUE_HOLD:
+		return "hold";
+	case QUEUE_RELEASE:
+		return "release";
+	case QUEUE_DROP:
+		return "drop";
+	case QUEUE_RUN:
+		break;
 	}
 	return "run";
 }
@@ -206,9 +215,8 @@ static bool take_back(struct step *step)
 }
 
 static void ask_keeper(struct admin_client *client,
-		       bool (*run)(struct keeper_query *query, struct spool_store *store,
-				   struct fault *fault_out),
-		       void (*answered)(struct admin_question *question))
+    bool (*run)(struct keeper_query *query, struct spool_store *store, struct fault *fault_out),
+    void (*answered)(struct admin_question *question))
 {
 	struct step *step = MEM_NEW(struct step);
 
@@ -226,7 +234,8 @@ static void note_pauses(struct admin_client *client)
 	struct queue_pauses *pauses = &client->queue->work->pauses;
 
 	queue_pauses_fini(pauses);
-	LIST_FOR_EACH(position, &s->hop_list) {
+	LIST_FOR_EACH(position, &s->hop_list)
+	{
 		const struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		if (hop->why[0] != '\0')
 			queue_pauses_add(pauses, hop->key, hop->why, hop->paused_until_ms);
@@ -268,8 +277,8 @@ static void tell_progress(struct admin_client *client)
 	if (now - queue->told_ms < PROGRESS_MS)
 		return;
 	queue->told_ms = now;
-	admin_say(client, json_pack("{s:I}", "progress",
-				    (json_int_t)queue->work->changed.messages));
+	admin_say(
+	    client, json_pack("{s:I}", "progress", (json_int_t)queue->work->changed.messages));
 }
 
 static bool wants_another_pass(const struct admin_client *client)
@@ -344,5 +353,5 @@ void admin_queue(struct admin_client *client, const char *verb, const json_t *re
 	if (client->queue->change)
 		ask_keeper(client, run_look, on_looked);
 	else
-		conn_wake(client->conn);	/* admin_queue_drained() begins */
+		conn_wake(client->conn); /* admin_queue_drained() begins */
 }

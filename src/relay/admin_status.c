@@ -18,11 +18,11 @@
 struct status {
 	struct control *control;
 	int64_t now_ms;
-	json_t *problems;	/* sentences: why a human is needed */
+	json_t *problems; /* sentences: why a human is needed */
 };
 
 static void add_problem(struct status *status, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+    __attribute__((format(printf, 2, 3)));
 
 static void add_problem(struct status *status, const char *format, ...)
 {
@@ -41,15 +41,15 @@ static json_t *listeners_json(struct control *c)
 {
 	json_t *array = json_array();
 
-	LIST_FOR_EACH(position, &c->bindings) {
+	LIST_FOR_EACH(position, &c->bindings)
+	{
 		const struct control_binding *binding =
-			LIST_ENTRY(position, struct control_binding, link);
+		    LIST_ENTRY(position, struct control_binding, link);
 		json_t *object = json_object();
 		admin_json_set_string(object, "listener", binding->label);
 		admin_json_set_string(object, "address", binding->text);
 		admin_json_set_number(object, "sessions",
-				      account_census_listener(c->census,
-							      span_from_string(binding->label)));
+		    account_census_listener(c->census, span_from_string(binding->label)));
 		json_array_append_new(array, object);
 	}
 	return array;
@@ -107,7 +107,8 @@ static json_t *hops_json(struct status *status)
 {
 	json_t *array = json_array();
 
-	LIST_FOR_EACH(position, &status->control->schedule.hop_list) {
+	LIST_FOR_EACH(position, &status->control->schedule.hop_list)
+	{
 		const struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		if (is_worth_showing(hop))
 			json_array_append_new(array, hop_json(status, hop));
@@ -119,7 +120,8 @@ static void set_oldest(struct status *status, json_t *object)
 {
 	int64_t oldest = 0;
 
-	LIST_FOR_EACH(position, &status->control->schedule.hop_list) {
+	LIST_FOR_EACH(position, &status->control->schedule.hop_list)
+	{
 		const struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		if (hop->waiting + hop->held > 0 && hop->oldest_ms != 0 &&
 		    (oldest == 0 || hop->oldest_ms < oldest))
@@ -144,10 +146,12 @@ static json_t *queue_json(struct status *status)
 	set_oldest(status, object);
 	if (stats->held > 0)
 		add_problem(status, "%ju deliveries are held: frank queue list --state held",
-			    (uintmax_t)stats->held);
+		    (uintmax_t)stats->held);
 	if (stats->broken > 0)
-		add_problem(status, "%ju messages are damaged and set aside: "
-			    "frank queue list --state broken", (uintmax_t)stats->broken);
+		add_problem(status,
+		    "%ju messages are damaged and set aside: "
+		    "frank queue list --state broken",
+		    (uintmax_t)stats->broken);
 	return object;
 }
 
@@ -180,10 +184,11 @@ static json_t *disk_json(struct status *status)
 	admin_json_set_number(object, "segments", stats->segments);
 	admin_json_set_number(object, "segment_bytes", stats->segment_bytes);
 	if (stats->disk_total_bytes > 0 && stats->disk_free_bytes < min_free)
-		add_problem(status, "the disk of %s has %ju MiB free, less than min-free "
-			    "(%ju MiB): new mail is refused", c->setup->config->spool.path,
-			    (uintmax_t)(stats->disk_free_bytes >> 20),
-			    (uintmax_t)(min_free >> 20));
+		add_problem(status,
+		    "the disk of %s has %ju MiB free, less than min-free "
+		    "(%ju MiB): new mail is refused",
+		    c->setup->config->spool.path, (uintmax_t)(stats->disk_free_bytes >> 20),
+		    (uintmax_t)(min_free >> 20));
 	return object;
 }
 
@@ -199,10 +204,10 @@ static json_t *certificate_json(struct status *status)
 	admin_json_set_time(object, "expires", expires);
 	if (left <= 0)
 		add_problem(status, "the certificate %s has expired on %s",
-			    setup->config->tls.certificate, moment_format_rfc3339(expires, text));
+		    setup->config->tls.certificate, moment_format_rfc3339(expires, text));
 	else if (left < CERTIFICATE_WARN_MS)
 		add_problem(status, "the certificate %s expires in %s",
-			    setup->config->tls.certificate, moment_format_duration(left, text));
+		    setup->config->tls.certificate, moment_format_duration(left, text));
 	return object;
 }
 
@@ -222,7 +227,7 @@ static void set_process(struct status *status, json_t *object)
 	admin_json_set_string(object, "reload_problem", c->reload_problem);
 	if (c->reload_problem)
 		add_problem(status, "the last reload was refused; the configuration of before is "
-			    "in force");
+				    "in force");
 }
 
 static json_t *status_json(struct status *status)

@@ -11,7 +11,7 @@
  * slowly, lines are dropped and counted; once it has room again it is told how many are missing.
  */
 
-#define UNREAD_MAX (512u * 1024)	/* then lines are dropped */
+#define UNREAD_MAX (512u * 1024) /* then lines are dropped */
 
 static size_t unread(const struct admin_client *client)
 {
@@ -25,8 +25,8 @@ static void tell_dropped(struct admin_client *client)
 	if (client->dropped == 0)
 		return;
 	snprintf(text, sizeof(text),
-		 "%ju lines were left out: they came faster than they were read",
-		 (uintmax_t)client->dropped);
+	    "%ju lines were left out: they came faster than they were read",
+	    (uintmax_t)client->dropped);
 	client->dropped = 0;
 	admin_say(client, json_pack("{s:s}", "note", text));
 }
@@ -45,13 +45,15 @@ static json_t *line_json(const struct trace_line *line)
 	char text[MOMENT_TEXT_MAX];
 	bool from_client = line->sent == (line->role == TRACE_ROLE_CLIENT);
 
-	json_object_set_new(object, "time",
-			    json_string(moment_format_rfc3339_ms(line->wall_ms, text)));
+	json_object_set_new(
+	    object, "time", json_string(moment_format_rfc3339_ms(line->wall_ms, text)));
 	admin_json_set_number(object, "dialogue", line->dialogue);
-	json_object_set_new(object, "role", json_string(line->role == TRACE_ROLE_SERVER ?
-							"server" : "client"));
-	json_object_set_new(object, "from", json_string(line->note ? "note" :
-							from_client ? "client" : "server"));
+	json_object_set_new(
+	    object, "role", json_string(line->role == TRACE_ROLE_SERVER ? "server" : "client"));
+	json_object_set_new(object, "from",
+	    json_string(line->note    ? "note"
+			: from_client ? "client"
+				      : "server"));
 	admin_json_set_text(object, "mark", span_trim(span_from_string(trace_line_mark(line))));
 	json_object_set_new(object, "tls", json_boolean(line->tls_active));
 	admin_json_set_string(object, "peer", line->peer);
@@ -71,7 +73,7 @@ static void show(void *context, const struct trace_line *line)
 		return;
 	}
 	if (client->dropped > 0 && unread(client) > UNREAD_MAX / 2) {
-		client->dropped++;	/* not in and out at the brim */
+		client->dropped++; /* not in and out at the brim */
 		return;
 	}
 	tell_dropped(client);

@@ -43,19 +43,19 @@ static void describe(struct control_binding *binding, int fd)
 }
 
 static bool add(struct control_sockets *sockets, const struct config_listener *listener,
-		const struct config_address *address, unsigned lane_count, struct fault *fault)
+    const struct config_address *address, unsigned lane_count, struct fault *fault)
 {
 	struct control_binding *binding;
 	struct net_address where;
 	int *fds;
 
-	sockets->fds = mem_realloc(sockets->fds,
-				   (sockets->binding_count + 1) * lane_count * sizeof(int));
+	sockets->fds =
+	    mem_realloc(sockets->fds, (sockets->binding_count + 1) * lane_count * sizeof(int));
 	fds = sockets->fds + sockets->binding_count * lane_count;
 	net_address_set(&where, (const struct sockaddr *)&address->socket, address->socket_len);
 	if (!privilege_listen(&where, lane_count, fds, fault)) {
 		if (address->any && where.any.sa_family == AF_INET6 && errno == EAFNOSUPPORT)
-			return true;	/* "*" on a machine without IPv6 */
+			return true; /* "*" on a machine without IPv6 */
 		fault_prefix(fault, "listen %s", listener->label);
 		return false;
 	}
@@ -71,9 +71,10 @@ static bool add(struct control_sockets *sockets, const struct config_listener *l
 
 static struct control_binding *find(struct list *bindings, const struct config_address *address)
 {
-	LIST_FOR_EACH(position, bindings) {
+	LIST_FOR_EACH(position, bindings)
+	{
 		struct control_binding *binding =
-			LIST_ENTRY(position, struct control_binding, link);
+		    LIST_ENTRY(position, struct control_binding, link);
 		if (config_address_equal(&binding->address, address))
 			return binding;
 	}
@@ -81,11 +82,11 @@ static struct control_binding *find(struct list *bindings, const struct config_a
 }
 
 bool bind_changes(const struct config *config, unsigned lane_count, struct list *bindings,
-		  struct control_sockets *fresh_out, struct fault *fault_out)
+    struct control_sockets *fresh_out, struct fault *fault_out)
 {
 	init(fresh_out);
 	LIST_FOR_EACH(position, bindings)
-		LIST_ENTRY(position, struct control_binding, link)->wanted = false;
+	LIST_ENTRY(position, struct control_binding, link)->wanted = false;
 	for (size_t i = 0; i < config->listener_count; i++) {
 		const struct config_listener *listener = &config->listeners[i];
 		for (size_t j = 0; j < listener->address_count; j++) {
@@ -114,7 +115,7 @@ static bool bind_admin(const struct config *config, int *fd_out, struct fault *f
 
 	if (!net_address_from_path(path, &where)) {
 		fault_set(fault, FAULT_LOCAL, "admin socket %s: the path is too long",
-			  config->admin.socket);
+		    config->admin.socket);
 		return false;
 	}
 	old_mask = umask(0117);
@@ -125,12 +126,12 @@ static bool bind_admin(const struct config *config, int *fd_out, struct fault *f
 		return false;
 	}
 	if (group && chown(config->admin.socket, (uid_t)-1, group->gr_gid) != 0)
-		return true;		/* not ours to give away: it stays with its owner */
+		return true; /* not ours to give away: it stays with its owner */
 	return true;
 }
 
 bool control_bind(const struct config *config, unsigned lane_count,
-		  struct control_sockets *sockets_out, struct fault *fault_out)
+    struct control_sockets *sockets_out, struct fault *fault_out)
 {
 	struct list none;
 

@@ -20,7 +20,7 @@
 #define FILE_QUEUE_MAX 4096
 #define HASH_QUEUE_MAX 1024
 #define HASH_NICE 10
-#define RESULT_DELAY_MS 100	/* what a crash may deliver twice was delivered within this time */
+#define RESULT_DELAY_MS 100 /* what a crash may deliver twice was delivered within this time */
 
 /* ---- mail to lanes ---- */
 
@@ -117,8 +117,8 @@ static void refuse_reload(struct control *c, struct buf *problems)
 {
 	mem_free(c->reload_problem);
 	c->reload_problem = buf_take_string(problems);
-	event_sentence(EVENT_RELOAD_REFUSED, "the old configuration stays in force: %s",
-		       c->reload_problem);
+	event_sentence(
+	    EVENT_RELOAD_REFUSED, "the old configuration stays in force: %s", c->reload_problem);
 }
 
 static bool same(const char *a, const char *b)
@@ -137,8 +137,8 @@ static void log_warnings(struct buf *problems)
 	buf_clear(problems);
 }
 
-/* What is fixed when the relay starts. Said at each reload that would change it: nothing is read and then
-   silently not obeyed. */
+/* What is fixed when the relay starts. Said at each reload that would change it: nothing is read
+   and then silently not obeyed. */
 static void log_what_waits(const struct config *old, const struct config *new)
 {
 	const struct {
@@ -157,8 +157,9 @@ static void log_what_waits(const struct config *old, const struct config *new)
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 		if (fixed[i].changed)
 			event_sentence(EVENT_CONFIG_WARNING,
-				       "%s has changed: that takes effect at the next start, not at a "
-				       "reload", fixed[i].name);
+			    "%s has changed: that takes effect at the next start, not at a "
+			    "reload",
+			    fixed[i].name);
 }
 
 static void move_log(const struct config *old, const struct config *new)
@@ -197,9 +198,10 @@ static bool reload_with(struct control *c, const struct setup *setup, struct buf
 	log_what_waits(c->setup->config, setup->config);
 	put_in_force(c, setup);
 	hand_out_all(c, &fresh);
-	LIST_FOR_EACH_SAFE(position, &c->bindings) {
+	LIST_FOR_EACH_SAFE(position, &c->bindings)
+	{
 		struct control_binding *binding =
-			LIST_ENTRY(position, struct control_binding, link);
+		    LIST_ENTRY(position, struct control_binding, link);
 		if (!binding->wanted)
 			end_binding(c, binding);
 	}
@@ -215,7 +217,7 @@ static const struct setup *load_setup(struct control *c, struct buf *problems)
 	if (config)
 		setup = setup_create(config, c->setup, problems);
 	if (!setup)
-		config_unref(&config);		/* otherwise the setup has taken it */
+		config_unref(&config); /* otherwise the setup has taken it */
 	return setup;
 }
 
@@ -247,7 +249,7 @@ static void on_certificate_timer(void *owner)
 
 	if (c->setup->tls && tls_server_context_is_stale(c->setup->tls)) {
 		event_sentence(EVENT_CERTIFICATE_CHANGED, "%s or its key has changed; reloading",
-			       c->setup->config->tls.certificate);
+		    c->setup->config->tls.certificate);
 		reload(c);
 	}
 	net_timer_start(&c->certificate_timer, CONTROL_CERTIFICATE_CHECK_MS);
@@ -266,7 +268,7 @@ static void stop(struct control *c)
 		return;
 	c->stopping = true;
 	event_sentence(EVENT_STOPPING, "sessions end at their next reply, within %d s",
-		       CONTROL_STOP_MS / 1000);
+	    CONTROL_STOP_MS / 1000);
 	sd_notify(0, "STOPPING=1");
 	net_timer_stop(&c->certificate_timer);
 	schedule_stop(&c->schedule);
@@ -377,7 +379,7 @@ static void start_services(struct control *c, struct spool_store **store)
 	unsigned hashers = cores > 2 ? (unsigned)cores / 2 : 1;
 
 	event_sentence(EVENT_STARTED, "%s", spool_store_describe(*store));
-	c->services.spool_path = mem_strdup(c->setup->config->spool.path);	/* past reloads */
+	c->services.spool_path = mem_strdup(c->setup->config->spool.path); /* past reloads */
 	c->keeper = keeper_start(store, &keeper);
 	c->hash_pool = worker_pool_create("hash", hashers, HASH_QUEUE_MAX, HASH_NICE);
 	c->checker = account_checker_create(c->hash_pool);
@@ -409,7 +411,7 @@ static void shut_down(struct control *c)
 	account_checker_stop(c->checker);
 	worker_pool_destroy(&c->hash_pool);
 	worker_pool_destroy(&c->file_pool);
-	schedule_workers_ended(&c->schedule);	/* before anything could ask for one again */
+	schedule_workers_ended(&c->schedule); /* before anything could ask for one again */
 	inbox_drain(&c->from_lanes);
 	keeper_stop(&c->keeper);
 	for (unsigned i = 0; i < c->services.lane_count; i++)
@@ -475,13 +477,13 @@ bool control_run(const struct control_options *options, struct fault *fault_out)
 	last_id = spool_store_last_id(store);
 	control.services.node = spool_store_node(store);
 	control.file_pool = worker_pool_create("file", FILE_WORKERS, FILE_QUEUE_MAX, 0);
-	schedule_init(&control.schedule, &control.loop, control.file_pool, control.services.node,
-		      last_id);
+	schedule_init(
+	    &control.schedule, &control.loop, control.file_pool, control.services.node, last_id);
 	start_services(&control, &store);
 	good = start_lanes(&control, last_id, fault_out);
-	assert(good);			/* no threads: the process cannot go on, and has accepted nothing */
+	assert(good); /* no threads: the process cannot go on, and has accepted nothing */
 	schedule_start(&control.schedule, control.keeper, control.lanes,
-		       control.services.lane_count, control.setup);
+	    control.services.lane_count, control.setup);
 	hand_out_all(&control, options->sockets);
 	if (options->sockets->admin_fd >= 0)
 		control.admin = admin_create(&control, options->sockets->admin_fd);

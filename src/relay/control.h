@@ -21,16 +21,17 @@
 #define CONTROL_STOP_MS 30000
 #define CONTROL_CERTIFICATE_CHECK_MS 60000
 
-/* Reads the configuration anew. NULL when it has errors; problems_out gets all that is to be said. */
+/* Reads the configuration anew. NULL when it has errors; problems_out gets all that is to be said.
+ */
 typedef const struct config *control_load_fn(void *context, struct buf *problems_out);
 
 /* Sockets that are bound, in the order of the lanes. */
 struct control_binding {
 	struct list link;
 	struct config_address address;
-	char label[64];			/* of the listener */
-	char text[NET_ADDRESS_TEXT_MAX];	/* as bound: with the port that the kernel chose */
-	bool wanted;			/* during a reload */
+	char label[64];                  /* of the listener */
+	char text[NET_ADDRESS_TEXT_MAX]; /* as bound: with the port that the kernel chose */
+	bool wanted;                     /* during a reload */
 };
 
 struct control {
@@ -54,26 +55,26 @@ struct control {
 	struct admin *admin;
 	unsigned watchers;
 
-	int64_t started_ms, reloaded_ms;	/* wall */
-	char *reload_problem;		/* why the last reload was refused; NULL: it was not */
+	int64_t started_ms, reloaded_ms; /* wall */
+	char *reload_problem;            /* why the last reload was refused; NULL: it was not */
 	bool stopping;
 };
 
 /* Sockets that must be bound before privileges are dropped. */
 struct control_sockets {
-	struct list bindings;		/* of struct control_binding, with their descriptors beside: */
-	int *fds;			/* lane_count a binding, in order */
+	struct list bindings; /* of struct control_binding, with their descriptors beside: */
+	int *fds;             /* lane_count a binding, in order */
 	size_t binding_count;
-	int admin_fd;			/* -1: none */
+	int admin_fd; /* -1: none */
 };
 
 /* Binds all listeners and the admin socket. False: everything is closed again. */
 bool control_bind(const struct config *config, unsigned lane_count,
-		  struct control_sockets *sockets_out, struct fault *fault_out);
+    struct control_sockets *sockets_out, struct fault *fault_out);
 
 struct control_options {
-	const struct setup *setup;	/* a reference, taken */
-	struct control_sockets *sockets;	/* taken */
+	const struct setup *setup;       /* a reference, taken */
+	struct control_sockets *sockets; /* taken */
 	unsigned lane_count;
 	control_load_fn *load;
 	void *load_context;

@@ -3,8 +3,8 @@
 #define FRANK_RELAY_EVENTS_H
 
 /*
- * The events of the log: one row each in the table of events.c, with the name that stands in the line,
- * its level and its meaning. The manual's section is printed from the same table.
+ * The events of the log: one row each in the table of events.c, with the name that stands in the
+ * line, its level and its meaning. The manual's section is printed from the same table.
  */
 
 #include "base/log.h"
@@ -47,12 +47,12 @@ enum event {
 
 const char *event_name(enum event event);
 enum log_level event_level(enum event event);
-const char *event_meaning(enum event event);	/* a sentence for the manual */
+const char *event_meaning(enum event event); /* a sentence for the manual */
 
 /* log_begin() with the event's name and level. */
 void event_begin(struct log_line *line, enum event event);
 /* The whole of it for events with one sentence. */
 void event_sentence(enum event event, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+    __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -8,8 +8,8 @@ struct feed {
 	struct spool_body *body;
 	struct spool_reader *reader;
 	uint64_t key;
-	struct span bytes;		/* not yet consumed */
-	enum feed_state state;		/* once bytes is empty */
+	struct span bytes;     /* not yet consumed */
+	enum feed_state state; /* once bytes is empty */
 	struct fault fault;
 	bool reading, abandoned;
 };
@@ -45,7 +45,7 @@ static void run(struct worker_job *job)
 /* ---- in the lane ---- */
 
 struct feed *feed_create(struct worker_pool *pool, struct mailbox *reply_to,
-			 struct spool_message *message, struct spool_body *body, uint64_t key)
+    struct spool_message *message, struct spool_body *body, uint64_t key)
 {
 	struct feed *feed = MEM_NEW(struct feed);
 

@@ -3,22 +3,22 @@
 #define FRANK_RELAY_FEED_H
 
 /*
- * A stored body on its way out: from memory while it is in hand, otherwise read from disk by a worker of
- * the file pool, at most 256 KiB ahead. All functions are the lane's; none blocks.
+ * A stored body on its way out: from memory while it is in hand, otherwise read from disk by a
+ * worker of the file pool, at most 256 KiB ahead. All functions are the lane's; none blocks.
  */
 
 #include "account/check.h"
 #include "base/worker.h"
 #include "spool/body.h"
 
-#define FEED_JOB 3	/* worker_job.kind */
+#define FEED_JOB 3 /* worker_job.kind */
 
 enum feed_state {
-	FEED_BYTES,	/* *bytes_out holds what comes next */
-	FEED_WAIT,	/* a worker is reading; feed_returned() will tell */
-	FEED_END,	/* all was given, and it is sound */
-	FEED_DAMAGED,	/* never finish sending it */
-	FEED_FAILED,	/* cannot be read now */
+	FEED_BYTES,   /* *bytes_out holds what comes next */
+	FEED_WAIT,    /* a worker is reading; feed_returned() will tell */
+	FEED_END,     /* all was given, and it is sound */
+	FEED_DAMAGED, /* never finish sending it */
+	FEED_FAILED,  /* cannot be read now */
 };
 
 struct feed;
@@ -26,7 +26,7 @@ struct feed;
 /* body may be NULL: then it is read from disk. Takes references of its own. key is given back by
    feed_returned(). */
 struct feed *feed_create(struct worker_pool *pool, struct mailbox *reply_to,
-			 struct spool_message *message, struct spool_body *body, uint64_t key);
+    struct spool_message *message, struct spool_body *body, uint64_t key);
 /* Also while a worker is reading. Clears the pointer; NULL is accepted. */
 void feed_destroy(struct feed **feed);
 

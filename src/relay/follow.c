@@ -12,32 +12,32 @@
 /* A line that waits for its dialogue to be judged. */
 struct kept {
 	struct list link;
-	bool prelude;		/* before the first transaction: belongs to every message */
+	bool prelude; /* before the first transaction: belongs to every message */
 	struct trace_line line;
 };
 
 enum dialogue_state {
 	DIALOGUE_UNDECIDED,
-	DIALOGUE_WANTED,	/* with a message asked for: it is under way, or was the last one */
-	DIALOGUE_OTHER,		/* another message is */
+	DIALOGUE_WANTED, /* with a message asked for: it is under way, or was the last one */
+	DIALOGUE_OTHER,  /* another message is */
 };
 
 struct dialogue {
-	struct list link;	/* the last one to be heard stands last */
+	struct list link; /* the last one to be heard stands last */
 	uint64_t number;
 	enum trace_role role;
 	enum dialogue_state state;
-	bool begun;		/* a transaction has begun */
+	bool begun; /* a transaction has begun */
 	struct list kept;
 	size_t kept_count;
 };
 
 struct follow {
-	struct config_arena *arena;	/* of the network */
+	struct config_arena *arena; /* of the network */
 	struct config_network network;
 	bool by_client;
-	struct span login, hop;		/* owned; empty: any */
-	uint64_t message;		/* 0: any */
+	struct span login, hop; /* owned; empty: any */
+	uint64_t message;       /* 0: any */
 	struct list dialogues;
 	size_t dialogue_count;
 	size_t kept_bytes;
@@ -63,7 +63,7 @@ static bool read_client(struct follow *f, struct span client, struct fault *faul
 }
 
 struct follow *follow_create(struct span client, struct span login, struct span hop,
-			     struct span message, struct fault *fault_out)
+    struct span message, struct fault *fault_out)
 {
 	struct follow *f = MEM_NEW(struct follow);
 
@@ -113,7 +113,7 @@ void follow_destroy(struct follow **follow)
 	if (!f)
 		return;
 	LIST_FOR_EACH_SAFE(position, &f->dialogues)
-		forget(f, LIST_ENTRY(position, struct dialogue, link));
+	forget(f, LIST_ENTRY(position, struct dialogue, link));
 	config_arena_destroy(&f->arena);
 	mem_free((void *)f->login.data);
 	mem_free((void *)f->hop.data);
@@ -138,8 +138,9 @@ static enum verdict judge_client(const struct follow *f, const struct trace_line
 		colon--;
 	if (colon == 0 || !net_address_parse(span_head(host, colon - 1), 0, &address))
 		return VERDICT_NO;
-	return config_network_contains(&f->network, (const struct sockaddr_storage *)&address.any) ?
-		       VERDICT_YES : VERDICT_NO;
+	return config_network_contains(&f->network, (const struct sockaddr_storage *)&address.any)
+		   ? VERDICT_YES
+		   : VERDICT_NO;
 }
 
 static enum verdict judge_login(const struct follow *f, const struct trace_line *line)
@@ -148,8 +149,8 @@ static enum verdict judge_login(const struct follow *f, const struct trace_line 
 		return VERDICT_YES;
 	if (!line->login)
 		return VERDICT_LATER;
-	return span_equal_nocase(f->login, span_from_string(line->login)) ? VERDICT_YES :
-									      VERDICT_NO;
+	return span_equal_nocase(f->login, span_from_string(line->login)) ? VERDICT_YES
+									  : VERDICT_NO;
 }
 
 static enum verdict judge_hop(const struct follow *f, const struct trace_line *line)
@@ -178,7 +179,8 @@ static enum verdict judge(const struct follow *f, const struct trace_line *line)
 
 static struct dialogue *find(struct follow *f, const struct trace_line *line)
 {
-	LIST_FOR_EACH(position, &f->dialogues) {
+	LIST_FOR_EACH(position, &f->dialogues)
+	{
 		struct dialogue *d = LIST_ENTRY(position, struct dialogue, link);
 		if (d->number != line->dialogue || d->role != line->role)
 			continue;
@@ -229,7 +231,7 @@ static void keep(struct follow *f, struct dialogue *d, const struct trace_line *
 }
 
 static void show_kept(struct follow *f, struct dialogue *d,
-		      void (*show)(void *context, const struct trace_line *line), void *context)
+    void (*show)(void *context, const struct trace_line *line), void *context)
 {
 	struct kept *kept;
 
@@ -242,7 +244,8 @@ static void show_kept(struct follow *f, struct dialogue *d,
 /* What was kept of a transaction that turns out to be another message's. */
 static void drop_transaction(struct follow *f, struct dialogue *d)
 {
-	LIST_FOR_EACH_SAFE(position, &d->kept) {
+	LIST_FOR_EACH_SAFE(position, &d->kept)
+	{
 		struct kept *kept = LIST_ENTRY(position, struct kept, link);
 		if (!kept->prelude)
 			free_kept(f, d, kept);
@@ -273,8 +276,7 @@ static void follow_message(struct follow *f, struct dialogue *d, const struct tr
 }
 
 static void on_message_asked(struct follow *f, const struct trace_line *line, enum verdict verdict,
-			     void (*show)(void *context, const struct trace_line *line),
-			     void *context)
+    void (*show)(void *context, const struct trace_line *line), void *context)
 {
 	struct dialogue *d = find_or_add(f, line);
 
@@ -297,7 +299,7 @@ static void on_message_asked(struct follow *f, const struct trace_line *line, en
 }
 
 void follow_line(struct follow *f, const struct trace_line *line,
-		 void (*show)(void *context, const struct trace_line *line), void *context)
+    void (*show)(void *context, const struct trace_line *line), void *context)
 {
 	enum verdict verdict = judge(f, line);
 	struct dialogue *d;

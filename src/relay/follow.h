@@ -24,12 +24,12 @@ struct follow;
 /* All that are given must hold; empty means any. client: a network in CIDR form; hop: part of its
    key. NULL: client or message cannot be understood. */
 struct follow *follow_create(struct span client, struct span login, struct span hop,
-			     struct span message, struct fault *fault_out);
-void follow_destroy(struct follow **follow);	/* NULL is accepted */
+    struct span message, struct fault *fault_out);
+void follow_destroy(struct follow **follow); /* NULL is accepted */
 
 /* Takes note of a line, and calls show, now or in a later call, for each one that is wanted, in
    order. */
 void follow_line(struct follow *follow, const struct trace_line *line,
-		 void (*show)(void *context, const struct trace_line *line), void *context);
+    void (*show)(void *context, const struct trace_line *line), void *context);
 
 #endif

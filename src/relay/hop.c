@@ -74,13 +74,13 @@ static bool is_connection_trouble(enum upstream_trouble trouble)
 	       trouble == UPSTREAM_TROUBLE_LOCAL;
 }
 
-/* Trouble with connections follows the hop's own retry curve; what a hop says about us, above all about
-   our login, is never asked again within a minute. */
+/* Trouble with connections follows the hop's own retry curve; what a hop says about us, above all
+   about our login, is never asked again within a minute. */
 static int64_t pause_ms(const struct hop *hop, uint64_t dice)
 {
-	struct config_retry retry = hop->setup ? hop->setup->retry :
-						 (struct config_retry){ HOP_PAUSE_FIRST_MS,
-									HOP_PAUSE_MAX_MS, 2 };
+	struct config_retry retry =
+	    hop->setup ? hop->setup->retry
+		       : (struct config_retry){ HOP_PAUSE_FIRST_MS, HOP_PAUSE_MAX_MS, 2 };
 	int64_t wait;
 
 	if (!is_connection_trouble(hop->trouble))
@@ -93,8 +93,8 @@ static int64_t pause_ms(const struct hop *hop, uint64_t dice)
 	return wait;
 }
 
-bool hop_failed(struct hop *hop, enum upstream_trouble trouble, const char *text, int64_t now_ms,
-		uint64_t dice)
+bool hop_failed(
+    struct hop *hop, enum upstream_trouble trouble, const char *text, int64_t now_ms, uint64_t dice)
 {
 	bool news;
 
@@ -104,7 +104,7 @@ bool hop_failed(struct hop *hop, enum upstream_trouble trouble, const char *text
 	news = strncmp(hop->why, text, sizeof(hop->why) - 1) != 0;
 	snprintf(hop->why, sizeof(hop->why), "%s", text);
 	if (hop_is_paused(hop, now_ms) && hop->pauses > 0)
-		return false;		/* another slot of the same storm */
+		return false; /* another slot of the same storm */
 	hop->failures++;
 	if (is_connection_trouble(trouble) && hop->failures < HOP_FAILURES_MAX &&
 	    hop->pauses == 0) {

@@ -4,18 +4,18 @@
 
 /*
  * A next hop as control sees it: what waits for it in memory, its slots, how wide it may be used,
- * whether it is paused and why, and what was learned of it. Values and small decisions; the schedule
- * acts on them.
+ * whether it is paused and why, and what was learned of it. Values and small decisions; the
+ * schedule acts on them.
  */
 
 #include "relay/job.h"
 #include "relay/pacing.h"
 
-#define HOP_READY_MAX 1000	/* deliveries of one hop in memory */
+#define HOP_READY_MAX 1000 /* deliveries of one hop in memory */
 #define HOP_PAUSE_FIRST_MS 60000
 #define HOP_PAUSE_MAX_MS (30 * 60 * 1000)
-#define HOP_FAILURES_MAX 3	/* failed connections in a row open the circuit */
-#define HOP_QUICK_RETRY_MS 1000	/* before that */
+#define HOP_FAILURES_MAX 3      /* failed connections in a row open the circuit */
+#define HOP_QUICK_RETRY_MS 1000 /* before that */
 
 struct hop_slot {
 	struct list link;
@@ -23,45 +23,45 @@ struct hop_slot {
 	uint64_t id;
 	unsigned lane;
 	bool busy;
-	unsigned out;			/* deliveries that are not answered */
-	unsigned generation;		/* of the setup that its job was given under */
+	unsigned out;        /* deliveries that are not answered */
+	unsigned generation; /* of the setup that its job was given under */
 };
 
 struct hop {
 	struct list link;
 	char *key;
-	const struct setup_hop *setup;	/* in the setup in force; NULL: no route leads there now */
+	const struct setup_hop *setup; /* in the setup in force; NULL: no route leads there now */
 
-	struct list ready;		/* of struct spool_delivery; ->owner is its body or NULL */
+	struct list ready; /* of struct spool_delivery; ->owner is its body or NULL */
 	size_t ready_count;
-	size_t out;			/* with slots */
-	struct list slots;		/* of struct hop_slot */
+	size_t out;        /* with slots */
+	struct list slots; /* of struct hop_slot */
 	unsigned slot_count;
 	struct pacing_width width;
 	struct pacing_rate rate;
-	bool dirty;			/* to be looked at before the turn ends */
-	unsigned frozen;		/* operators who change its mail: none comes into memory */
+	bool dirty;      /* to be looked at before the turn ends */
+	unsigned frozen; /* operators who change its mail: none comes into memory */
 
-	bool proved;			/* a session was ready since the last trouble: more may be opened */
-	unsigned failures;		/* connections, in a row */
-	unsigned pauses;		/* in a row */
-	int64_t paused_until_ms;	/* wall; 0: not paused */
-	bool pause_told;		/* why is in the log already */
+	bool proved;       /* a session was ready since the last trouble: more may be opened */
+	unsigned failures; /* connections, in a row */
+	unsigned pauses;   /* in a row */
+	int64_t paused_until_ms; /* wall; 0: not paused */
+	bool pause_told;         /* why is in the log already */
 	enum upstream_trouble trouble;
-	char why[1024];			/* what to do about it; empty: nothing is wrong */
+	char why[1024]; /* what to do about it; empty: nothing is wrong */
 
-	bool leasing;			/* a lease is under way */
-	int64_t next_due_ms;		/* wall: when something on disk may be due; 0: nothing known */
+	bool leasing;        /* a lease is under way */
+	int64_t next_due_ms; /* wall: when something on disk may be due; 0: nothing known */
 	/* As the store said last, for status. */
 	uint64_t waiting, held;
 	int64_t oldest_ms;
 
 	struct upstream_learned learned;
-	uint64_t delivered;		/* recipients, since the start */
+	uint64_t delivered; /* recipients, since the start */
 };
 
 struct hop *hop_create(const char *key);
-void hop_destroy(struct hop **hop);	/* ready and slots must be empty */
+void hop_destroy(struct hop **hop); /* ready and slots must be empty */
 
 /* A reload: its limits as of now, and no more pause. */
 void hop_set_setup(struct hop *hop, const struct setup_hop *setup, int64_t now_ms);
@@ -76,10 +76,10 @@ bool hop_is_probing(const struct hop *hop, int64_t now_ms);
 /* Slots that may be open now. */
 unsigned hop_width(const struct hop *hop, int64_t now_ms);
 
-/* A session ended in trouble. Pauses the hop, at once or after some failures. True: the reason is new
-   and should be logged. */
+/* A session ended in trouble. Pauses the hop, at once or after some failures. True: the reason is
+   new and should be logged. */
 bool hop_failed(struct hop *hop, enum upstream_trouble trouble, const char *text, int64_t now_ms,
-		uint64_t dice);
+    uint64_t dice);
 /* A session is ready, or a delivery went through. True: it was paused before. */
 bool hop_works(struct hop *hop);
 

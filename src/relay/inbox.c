@@ -18,7 +18,7 @@ static void on_wake(uv_async_t *handle)
 }
 
 void inbox_init(struct inbox *inbox, uv_loop_t *loop,
-		void (*on_item)(struct mailbox_item *item, void *owner), void *owner)
+    void (*on_item)(struct mailbox_item *item, void *owner), void *owner)
 {
 	int error = uv_async_init(loop, &inbox->wake, on_wake);
 

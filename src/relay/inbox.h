@@ -20,7 +20,7 @@ struct inbox {
 };
 
 void inbox_init(struct inbox *inbox, uv_loop_t *loop,
-		void (*on_item)(struct mailbox_item *item, void *owner), void *owner);
+    void (*on_item)(struct mailbox_item *item, void *owner), void *owner);
 
 /* Gives on_item what has been posted; the loop does so by itself. */
 void inbox_drain(struct inbox *inbox);

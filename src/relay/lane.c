@@ -16,7 +16,7 @@
 
 #define NO_PLACE UINT32_MAX
 #define DRAIN_LOOK_MS 20
-#define DRAIN_LOOKS_MAX 150	/* 3 s */
+#define DRAIN_LOOKS_MAX 150 /* 3 s */
 
 /* ---- places ---- */
 
@@ -26,7 +26,8 @@ static void grow_places(struct lane *lane)
 
 	lane->places = mem_realloc(lane->places, new * sizeof(*lane->places));
 	for (uint32_t i = old; i < new; i++)
-		lane->places[i] = (struct lane_place){ .next_free = i + 1 < new ? i + 1 : NO_PLACE };
+		lane->places[i] =
+		    (struct lane_place){ .next_free = i + 1 < new ? i + 1 : NO_PLACE };
 	lane->first_free = old;
 	lane->place_count = new;
 }
@@ -126,7 +127,7 @@ static void on_worker(struct mailbox_item *item, void *owner)
 	case LARGE_WRITE_JOB:
 		if (large_write_returned(job, lane->joined, &asker)) {
 			session = lane_place_find(lane, asker);
-			assert(session);	/* a session that ends abandons its file */
+			assert(session); /* a session that ends abandons its file */
 			session_written(session);
 		}
 		break;
@@ -143,7 +144,7 @@ static void on_accept(int fd, const struct net_address *peer, void *owner)
 {
 	struct lane_endpoint *endpoint = owner;
 	const struct config_listener *listener =
-		setup_listener_at(endpoint->lane->setup, &endpoint->address);
+	    setup_listener_at(endpoint->lane->setup, &endpoint->address);
 
 	if (listener && !endpoint->lane->stopping)
 		session_accept(endpoint->lane, listener, fd, peer);
@@ -161,7 +162,9 @@ static void listen_here(struct lane *lane, const struct relay_mail_listen *mail)
 {
 	struct lane_endpoint *endpoint = MEM_NEW(struct lane_endpoint);
 	struct listener_handler handler = {
-		.on_accept = on_accept, .on_trouble = on_trouble, .owner = endpoint,
+		.on_accept = on_accept,
+		.on_trouble = on_trouble,
+		.owner = endpoint,
 	};
 	struct fault fault;
 
@@ -187,8 +190,8 @@ static void turn_away_queued(struct lane_endpoint *endpoint)
 	for (int i = 0; i < 1000 && (fd = listener_take(endpoint->listener, &peer)) >= 0; i++) {
 		struct conn *conn = conn_open(&endpoint->lane->loop, fd, &peer, NULL, NULL);
 		const struct smtp_reply *reply = smtp_reply_get(SMTP_REPLY_CLOSING_SHUTDOWN);
-		buf_printf(conn_output(conn), "%u %s %s\r\n", reply->code, reply->enhanced,
-			   reply->text);
+		buf_printf(
+		    conn_output(conn), "%u %s %s\r\n", reply->code, reply->enhanced, reply->text);
 		conn_close(&conn, CONN_CLOSE_LINGER);
 	}
 }
@@ -204,7 +207,8 @@ static void close_endpoint(struct lane_endpoint *endpoint)
 
 static void unlisten(struct lane *lane, const struct config_address *address)
 {
-	LIST_FOR_EACH_SAFE(position, &lane->endpoints) {
+	LIST_FOR_EACH_SAFE(position, &lane->endpoints)
+	{
 		struct lane_endpoint *endpoint = LIST_ENTRY(position, struct lane_endpoint, link);
 		if (config_address_equal(&endpoint->address, address))
 			close_endpoint(endpoint);
@@ -215,9 +219,9 @@ static void stop(struct lane *lane)
 {
 	lane->stopping = true;
 	LIST_FOR_EACH_SAFE(position, &lane->endpoints)
-		close_endpoint(LIST_ENTRY(position, struct lane_endpoint, link));
+	close_endpoint(LIST_ENTRY(position, struct lane_endpoint, link));
 	LIST_FOR_EACH_SAFE(position, &lane->sessions)
-		session_stop(LIST_ENTRY(position, struct session, link));
+	session_stop(LIST_ENTRY(position, struct session, link));
 	slot_stop_all(lane);
 	lane_check_done(lane);
 }
@@ -226,7 +230,7 @@ static void stop(struct lane *lane)
 static void cut(struct lane *lane)
 {
 	LIST_FOR_EACH_SAFE(position, &lane->sessions)
-		session_cut(LIST_ENTRY(position, struct session, link));
+	session_cut(LIST_ENTRY(position, struct session, link));
 	slot_cut_all(lane);
 	lane_check_done(lane);
 }
@@ -235,7 +239,7 @@ static void set_watchers(struct lane *lane, unsigned watchers)
 {
 	lane->watchers = watchers;
 	LIST_FOR_EACH(position, &lane->sessions)
-		session_watch(LIST_ENTRY(position, struct session, link), watchers > 0);
+	session_watch(LIST_ENTRY(position, struct session, link), watchers > 0);
 	slot_watch_all(lane, watchers > 0);
 }
 
@@ -338,7 +342,7 @@ static bool start_thread(struct lane *lane)
 }
 
 struct lane *lane_start(const struct lane_services *services, unsigned index, uint64_t last_id,
-			const struct setup *setup, struct fault *fault_out)
+    const struct setup *setup, struct fault *fault_out)
 {
 	struct lane *lane = MEM_NEW(struct lane);
 

@@ -4,9 +4,9 @@
 
 /*
  * A lane: a thread with a loop, in which sessions and next-hop connections are born, live and are
- * freed. It blocks on nothing. Work that would block is asked of others (keeper, workers, control), and
- * the answer comes through one of the lane's inboxes; it names who asked by a handle, and is dropped
- * when that one is gone.
+ * freed. It blocks on nothing. Work that would block is asked of others (keeper, workers, control),
+ * and the answer comes through one of the lane's inboxes; it names who asked by a handle, and is
+ * dropped when that one is gone.
  *
  * The fields below belong to the lane's own thread; other threads only post.
  */
@@ -32,17 +32,17 @@ struct lane_services {
 	struct account_checker *checker;
 	struct account_census *census;
 	struct worker_pool *file_pool;
-	struct mailbox *control;	/* takes struct relay_mail */
+	struct mailbox *control; /* takes struct relay_mail */
 	const char *spool_path;
 	unsigned lane_count;
-	unsigned node;			/* for ids */
+	unsigned node; /* for ids */
 };
 
-#define LANE_JOB_PASSWORD 2	/* worker_job.kind; see also LARGE_WRITE_JOB, DELIVER_JOB */
+#define LANE_JOB_PASSWORD 2 /* worker_job.kind; see also LARGE_WRITE_JOB, DELIVER_JOB */
 
 /* A place in the table of those who may be waiting for an answer. */
 struct lane_place {
-	struct session *session;	/* NULL: free */
+	struct session *session; /* NULL: free */
 	uint32_t generation;
 	uint32_t next_free;
 };
@@ -51,12 +51,12 @@ struct lane_place {
 struct lane_endpoint {
 	struct list link;
 	struct lane *lane;
-	struct config_address address;	/* as configured; its texts are not used */
+	struct config_address address; /* as configured; its texts are not used */
 	struct listener *listener;
 	int fd;
 };
 
-#define LANE_DRAFTS_MAX (256ull * 1024 * 1024)	/* all lanes together */
+#define LANE_DRAFTS_MAX (256ull * 1024 * 1024) /* all lanes together */
 
 struct lane {
 	const struct lane_services *services;
@@ -64,32 +64,32 @@ struct lane {
 	pthread_t thread;
 	struct net_loop loop;
 	struct inbox from_control, from_keeper, from_workers;
-	struct mailbox_chain to_control, to_keeper;	/* posted at the end of the turn */
+	struct mailbox_chain to_control, to_keeper; /* posted at the end of the turn */
 	struct id_source ids;
-	const struct setup *setup;	/* for new sessions */
+	const struct setup *setup; /* for new sessions */
 
-	struct list endpoints;		/* of struct lane_endpoint */
-	struct list sessions;		/* of struct session */
+	struct list endpoints; /* of struct lane_endpoint */
+	struct list sessions;  /* of struct session */
 	struct lane_place *places;
 	uint32_t place_count, first_free;
 	size_t session_count;
-	uint64_t sessions_born;		/* makes session numbers */
+	uint64_t sessions_born; /* makes session numbers */
 
-	struct list slots;		/* of struct slot: connections to next hops */
+	struct list slots; /* of struct slot: connections to next hops */
 
-	size_t draft_bytes;		/* memory of drafts, against the lane's share */
-	unsigned watchers;		/* above 0: dialogues are reported to control */
-	_Atomic unsigned watch_unread;	/* lines on their way to control */
-	uint64_t watch_dropped;		/* lines, since one got through */
-	struct net_timer drain_timer;	/* at the end: until nothing lingers */
+	size_t draft_bytes;            /* memory of drafts, against the lane's share */
+	unsigned watchers;             /* above 0: dialogues are reported to control */
+	_Atomic unsigned watch_unread; /* lines on their way to control */
+	uint64_t watch_dropped;        /* lines, since one got through */
+	struct net_timer drain_timer;  /* at the end: until nothing lingers */
 	unsigned drain_looks;
-	bool stopping;			/* no new sessions; ends when the last one has */
-	bool joined;			/* the thread has ended, and so have the workers */
+	bool stopping; /* no new sessions; ends when the last one has */
+	bool joined;   /* the thread has ended, and so have the workers */
 };
 
 /* Starts the thread. The lane has no endpoints yet: control sends them. */
 struct lane *lane_start(const struct lane_services *services, unsigned index, uint64_t last_id,
-			const struct setup *setup, struct fault *fault_out);
+    const struct setup *setup, struct fault *fault_out);
 /* After a RELAY_MAIL_LANE_STOPPED from it: joins the thread and frees. */
 void lane_join(struct lane **lane);
 

@@ -18,8 +18,8 @@ struct large_write {
 	uint64_t id;
 	struct account_handle asker;
 	enum step step;
-	struct spool_large *file;	/* NULL before the first piece and when finished */
-	struct spool_draft *draft;	/* while it is being finished */
+	struct spool_large *file;  /* NULL before the first piece and when finished */
+	struct spool_draft *draft; /* while it is being finished */
 	struct buf piece;
 	bool busy, abandoned, failed;
 	struct fault fault;
@@ -50,8 +50,7 @@ static void run(struct worker_job *job)
 /* ---- in the lane ---- */
 
 struct large_write *large_write_create(struct worker_pool *pool, struct mailbox *reply_to,
-				       const char *spool_path, uint64_t id,
-				       struct account_handle asker)
+    const char *spool_path, uint64_t id, struct account_handle asker)
 {
 	struct large_write *w = MEM_NEW(struct large_write);
 
@@ -127,14 +126,14 @@ static void remove_file(struct large_write *w, bool pool_ended)
 	struct buf nothing;
 
 	if (w->draft && !w->file && !w->failed) {
-		spool_large_remove(NULL, w->spool_path, w->id);	/* finished, and nobody wants it */
+		spool_large_remove(NULL, w->spool_path, w->id); /* finished, and nobody wants it */
 		destroy(w);
 		return;
 	}
 	buf_init(&nothing, PIECE_MAX);
 	if (w->file && !pool_ended && submit(w, STEP_REMOVE, &nothing))
 		return;
-	spool_large_abandon(&w->file);	/* no worker can: a short unlink here after all */
+	spool_large_abandon(&w->file); /* no worker can: a short unlink here after all */
 	destroy(w);
 }
 
@@ -159,8 +158,7 @@ void large_write_release(struct large_write **w)
 	}
 }
 
-bool large_write_returned(struct worker_job *job, bool pool_ended,
-			  struct account_handle *asker_out)
+bool large_write_returned(struct worker_job *job, bool pool_ended, struct account_handle *asker_out)
 {
 	struct large_write *w = CONTAINER_OF(job, struct large_write, job);
 

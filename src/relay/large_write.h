@@ -3,27 +3,28 @@
 #define FRANK_RELAY_LARGE_WRITE_H
 
 /*
- * A large body on its way to disk: a lane hands over a piece at a time to a worker of the file pool,
- * which makes, extends or finishes large/<id>. One piece is under way at a time. All functions are
- * the lane's; none blocks.
+ * A large body on its way to disk: a lane hands over a piece at a time to a worker of the file
+ * pool, which makes, extends or finishes large/<id>. One piece is under way at a time. All
+ * functions are the lane's; none blocks.
  */
 
 #include "account/check.h"
 #include "base/worker.h"
 #include "spool/body.h"
 
-#define LARGE_WRITE_JOB 1	/* worker_job.kind */
+#define LARGE_WRITE_JOB 1 /* worker_job.kind */
 
 struct large_write;
 
-/* No file is made before the first piece. reply_to takes the finished jobs; spool_path is borrowed. */
+/* No file is made before the first piece. reply_to takes the finished jobs; spool_path is borrowed.
+ */
 struct large_write *large_write_create(struct worker_pool *pool, struct mailbox *reply_to,
-				       const char *spool_path, uint64_t id,
-				       struct account_handle asker);
+    const char *spool_path, uint64_t id, struct account_handle asker);
 
 /* Takes the bytes out of *piece. False when the pool's queue is full: the piece stays. */
 bool large_write_append(struct large_write *w, struct buf *piece);
-/* The last piece; afterwards the file is durable and named in the draft, which is taken meanwhile. */
+/* The last piece; afterwards the file is durable and named in the draft, which is taken meanwhile.
+ */
 bool large_write_finish(struct large_write *w, struct buf *piece, struct spool_draft **draft);
 
 bool large_write_is_busy(const struct large_write *w);
@@ -37,9 +38,10 @@ void large_write_abandon(struct large_write **w);
 /* The file stays: the keeper has it. */
 void large_write_release(struct large_write **w);
 
-/* A job with kind LARGE_WRITE_JOB has come back. True: tell the asker, then large_write_result(). False:
-   nobody waits any more, and all is freed; with pool_ended set without the help of the pool. */
-bool large_write_returned(struct worker_job *job, bool pool_ended,
-			  struct account_handle *asker_out);
+/* A job with kind LARGE_WRITE_JOB has come back. True: tell the asker, then large_write_result().
+   False: nobody waits any more, and all is freed; with pool_ended set without the help of the pool.
+ */
+bool large_write_returned(
+    struct worker_job *job, bool pool_ended, struct account_handle *asker_out);
 
 #endif

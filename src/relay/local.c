@@ -19,7 +19,7 @@ struct local {
 
 /* Return-Path and Delivered-To stand in front of what is delivered for good (RFC 5321, 4.4). */
 static bool write_head(struct maildir_file *file, const struct spool_delivery *delivery,
-		       struct span recipient, struct fault *fault)
+    struct span recipient, struct fault *fault)
 {
 	struct buf head;
 	bool good;
@@ -32,8 +32,8 @@ static bool write_head(struct maildir_file *file, const struct spool_delivery *d
 	return good;
 }
 
-static bool write_stored(struct maildir_file *file, struct spool_message *message, bool *damaged,
-			 struct fault *fault)
+static bool write_stored(
+    struct maildir_file *file, struct spool_message *message, bool *damaged, struct fault *fault)
 {
 	struct spool_reader *reader = spool_reader_open(message, fault);
 	enum spool_read_result result = SPOOL_READ_MORE;
@@ -51,7 +51,7 @@ static bool write_stored(struct maildir_file *file, struct spool_message *messag
 }
 
 static bool write_message(struct maildir_file *file, const struct job_item *item,
-			  struct span recipient, bool *damaged, struct fault *fault)
+    struct span recipient, bool *damaged, struct fault *fault)
 {
 	if (!write_head(file, item->delivery, recipient, fault))
 		return false;
@@ -60,8 +60,7 @@ static bool write_message(struct maildir_file *file, const struct job_item *item
 	return write_stored(file, item->delivery->message, damaged, fault);
 }
 
-static char *expand(const char *pattern, struct span local, struct span domain,
-		    struct fault *fault)
+static char *expand(const char *pattern, struct span local, struct span domain, struct fault *fault)
 {
 	struct buf path;
 
@@ -70,13 +69,13 @@ static char *expand(const char *pattern, struct span local, struct span domain,
 		return buf_take_string(&path);
 	buf_fini(&path);
 	fault_set(fault, FAULT_PERMANENT,
-		  "the address has characters that cannot name a mailbox here: a-z 0-9 . _ + - are "
-		  "admitted, and no dot in front");
+	    "the address has characters that cannot name a mailbox here: a-z 0-9 . _ + - are "
+	    "admitted, and no dot in front");
 	return NULL;
 }
 
 static bool deliver(const struct job *job, const struct job_item *item,
-		    struct spool_recipient *recipient, bool *damaged, struct fault *fault)
+    struct spool_recipient *recipient, bool *damaged, struct fault *fault)
 {
 	struct span local, domain;
 	struct maildir_file file;
@@ -89,7 +88,7 @@ static bool deliver(const struct job *job, const struct job_item *item,
 	if (!path)
 		return false;
 	if (!maildir_open(&file, path, item->delivery->message->id, job->setup->config->hostname,
-			  MAILDIR_LINE_ENDS_UNIX, fault)) {
+		MAILDIR_LINE_ENDS_UNIX, fault)) {
 		mem_free(path);
 		return false;
 	}
@@ -126,7 +125,7 @@ static void deliver_item(struct local *local, unsigned index)
 		if (fault.kind == FAULT_PERMANENT)
 			recipient->state = SPOOL_RECIPIENT_FAILED;
 		snprintf(reply, sizeof(reply), "%s %s",
-			 fault.kind == FAULT_PERMANENT ? "550 5.1.3" : "451 4.3.0", fault.text);
+		    fault.kind == FAULT_PERMANENT ? "550 5.1.3" : "451 4.3.0", fault.text);
 		spool_text_set(&recipient->reply, span_from_string(reply));
 	}
 }

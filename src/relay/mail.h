@@ -15,34 +15,34 @@ struct setup;
 
 enum relay_mail_kind {
 	/* control to lane */
-	RELAY_MAIL_SETUP,		/* struct relay_mail_setup: for all that begins now */
-	RELAY_MAIL_LISTEN,		/* struct relay_mail_listen: accept here */
-	RELAY_MAIL_UNLISTEN,		/* struct relay_mail_listen, fd unused: stop accepting here */
-	RELAY_MAIL_STOP,		/* struct relay_mail: end gracefully */
-	RELAY_MAIL_CUT,			/* struct relay_mail: close everything now */
-	RELAY_MAIL_WATCH,		/* struct relay_mail_watch: somebody looks, or nobody does */
-	RELAY_MAIL_JOB,			/* struct job (relay/job.h): deliveries for a slot */
-	RELAY_MAIL_SLOT_CLOSE,		/* struct relay_mail_slot: that connection may go */
+	RELAY_MAIL_SETUP,      /* struct relay_mail_setup: for all that begins now */
+	RELAY_MAIL_LISTEN,     /* struct relay_mail_listen: accept here */
+	RELAY_MAIL_UNLISTEN,   /* struct relay_mail_listen, fd unused: stop accepting here */
+	RELAY_MAIL_STOP,       /* struct relay_mail: end gracefully */
+	RELAY_MAIL_CUT,        /* struct relay_mail: close everything now */
+	RELAY_MAIL_WATCH,      /* struct relay_mail_watch: somebody looks, or nobody does */
+	RELAY_MAIL_JOB,        /* struct job (relay/job.h): deliveries for a slot */
+	RELAY_MAIL_SLOT_CLOSE, /* struct relay_mail_slot: that connection may go */
 	/* lane to control */
-	RELAY_MAIL_LANE_STOPPED,	/* struct relay_mail_lane: its last mail */
-	RELAY_MAIL_JOB_PROGRESS,	/* struct job_progress (relay/job.h) */
-	RELAY_MAIL_TRACE,		/* struct trace_record (trace/record.h) */
+	RELAY_MAIL_LANE_STOPPED, /* struct relay_mail_lane: its last mail */
+	RELAY_MAIL_JOB_PROGRESS, /* struct job_progress (relay/job.h) */
+	RELAY_MAIL_TRACE,        /* struct trace_record (trace/record.h) */
 };
 
 struct relay_mail {
-	struct mailbox_item item;	/* first */
+	struct mailbox_item item; /* first */
 	enum relay_mail_kind kind;
 };
 
 struct relay_mail_setup {
 	struct relay_mail mail;
-	const struct setup *setup;	/* a reference */
+	const struct setup *setup; /* a reference */
 };
 
 struct relay_mail_listen {
 	struct relay_mail mail;
-	struct config_address address;	/* without its texts */
-	int fd;				/* the receiver's to close */
+	struct config_address address; /* without its texts */
+	int fd;                        /* the receiver's to close */
 };
 
 struct relay_mail_watch {

@@ -36,8 +36,8 @@ static bool make_path(const char *path, struct fault *fault)
 	size_t len = strlen(path);
 
 	if (len >= sizeof(partial)) {
-		fault_set(fault, FAULT_LOCAL, "the Maildir path is longer than %d octets",
-			  PATH_MAX);
+		fault_set(
+		    fault, FAULT_LOCAL, "the Maildir path is longer than %d octets", PATH_MAX);
 		return false;
 	}
 	for (size_t i = 1; i <= len; i++) {
@@ -72,7 +72,7 @@ static int open_maildir(const char *path, struct fault *fault)
 }
 
 bool maildir_open(struct maildir_file *file, const char *path, uint64_t message_id,
-		  const char *host, enum maildir_line_ends line_ends, struct fault *fault_out)
+    const char *host, enum maildir_line_ends line_ends, struct fault *fault_out)
 {
 	char id[ID_TEXT_SIZE], tmp[sizeof(file->name) + 8];
 
@@ -81,8 +81,8 @@ bool maildir_open(struct maildir_file *file, const char *path, uint64_t message_
 	if (file->directory_fd < 0)
 		return false;
 	snprintf(file->name, sizeof(file->name), "%lld.%s_%08x.%.180s",
-		 (long long)(moment_wall_ms() / 1000), id_format(message_id, id),
-		 (unsigned)random_u64(), host);
+	    (long long)(moment_wall_ms() / 1000), id_format(message_id, id), (unsigned)random_u64(),
+	    host);
 	snprintf(tmp, sizeof(tmp), "tmp/%s", file->name);
 	file->fd = openat(file->directory_fd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (file->fd >= 0)

@@ -10,8 +10,8 @@
 
 #define NOTICE_MAX_BYTES (128 * 1024)
 
-enum notice_address notice_addressee(const struct config *config,
-				     const struct spool_delivery *delivery, struct span *to_out)
+enum notice_address notice_addressee(
+    const struct config *config, const struct spool_delivery *delivery, struct span *to_out)
 {
 	struct span reverse_path = delivery->message->envelope.reverse_path;
 	bool is_notice = (delivery->message->envelope.flags & SPOOL_FLAG_NOTICE) != 0;
@@ -66,8 +66,8 @@ static bool is_reply(struct span text)
 	       byte_is_digit(text.data[2]) && text.data[3] == ' ';
 }
 
-static size_t fill_recipients(const struct notice *notice,
-			      struct message_report_recipient *recipients)
+static size_t fill_recipients(
+    const struct notice *notice, struct message_report_recipient *recipients)
 {
 	const struct spool_delivery *delivery = notice->delivery;
 	size_t count = 0;
@@ -110,7 +110,8 @@ static struct spool_draft *make_draft(struct notice *notice, struct span to, str
 	return draft;
 }
 
-static bool format_report(struct notice *notice, struct span to, struct span header, struct buf *out)
+static bool format_report(
+    struct notice *notice, struct span to, struct span header, struct buf *out)
 {
 	const struct config *config = notice->setup->config;
 	const struct spool_delivery *delivery = notice->delivery;
@@ -162,12 +163,12 @@ static void run(struct worker_job *job)
 /* ---- life ---- */
 
 struct notice *notice_create(const struct setup *setup, enum message_report_kind kind,
-			     struct spool_delivery *delivery, uint64_t id, int64_t now_ms,
-			     struct mailbox *reply_to)
+    struct spool_delivery *delivery, uint64_t id, int64_t now_ms, struct mailbox *reply_to)
 {
 	struct notice *notice = MEM_NEW(struct notice);
 
-	notice->worker = (struct worker_job){ .kind = NOTICE_JOB, .run = run, .reply_to = reply_to };
+	notice->worker =
+	    (struct worker_job){ .kind = NOTICE_JOB, .run = run, .reply_to = reply_to };
 	notice->kind = kind;
 	notice->setup = setup_ref(setup);
 	notice->delivery = delivery;

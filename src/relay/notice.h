@@ -3,9 +3,9 @@
 #define FRANK_RELAY_NOTICE_H
 
 /*
- * Notices to the sender of a message: it has failed for good, or it is late. Made by a worker, because
- * the message's header must be read; the result is a draft, to be committed together with the end of
- * the delivery it speaks of.
+ * Notices to the sender of a message: it has failed for good, or it is late. Made by a worker,
+ * because the message's header must be read; the result is a draft, to be committed together with
+ * the end of the delivery it speaks of.
  */
 
 #include "base/worker.h"
@@ -13,33 +13,32 @@
 #include "relay/setup.h"
 #include "spool/message.h"
 
-#define NOTICE_JOB 5	/* worker_job.kind */
+#define NOTICE_JOB 5 /* worker_job.kind */
 
 enum notice_address {
 	NOTICE_TO_SENDER,
-	NOTICE_TO_POSTMASTER,	/* it came with the empty reverse-path */
-	NOTICE_TO_NOBODY,	/* there is nobody to tell: hold it */
+	NOTICE_TO_POSTMASTER, /* it came with the empty reverse-path */
+	NOTICE_TO_NOBODY,     /* there is nobody to tell: hold it */
 };
 
 struct notice {
 	struct worker_job worker;
 	enum message_report_kind kind;
-	const struct setup *setup;		/* a reference */
-	struct spool_delivery *delivery;	/* owned; its ->owner is a body or NULL */
-	struct list more;			/* of struct spool_delivery: split off, for the result */
-	bool about[SPOOL_RECIPIENTS_MAX];	/* by place: who the notice is about */
-	uint64_t id;				/* of the notice */
+	const struct setup *setup;        /* a reference */
+	struct spool_delivery *delivery;  /* owned; its ->owner is a body or NULL */
+	struct list more;                 /* of struct spool_delivery: split off, for the result */
+	bool about[SPOOL_RECIPIENTS_MAX]; /* by place: who the notice is about */
+	uint64_t id;                      /* of the notice */
 	int64_t now_ms;
-	struct spool_draft *draft;		/* the result; NULL: could not be made */
+	struct spool_draft *draft; /* the result; NULL: could not be made */
 };
 
 /* Who is told about this delivery. */
-enum notice_address notice_addressee(const struct config *config,
-				     const struct spool_delivery *delivery, struct span *to_out);
+enum notice_address notice_addressee(
+    const struct config *config, const struct spool_delivery *delivery, struct span *to_out);
 
 struct notice *notice_create(const struct setup *setup, enum message_report_kind kind,
-			     struct spool_delivery *delivery, uint64_t id, int64_t now_ms,
-			     struct mailbox *reply_to);
+    struct spool_delivery *delivery, uint64_t id, int64_t now_ms, struct mailbox *reply_to);
 void notice_destroy(struct notice **notice);
 
 /* The worker's part; also to be called directly where no worker can be had. */

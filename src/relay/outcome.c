@@ -18,7 +18,7 @@ static int64_t now_ms(struct schedule *s)
 /* ---- log ---- */
 
 static void log_recipient(const struct spool_delivery *delivery,
-			  const struct spool_recipient *recipient, enum event event, int64_t now)
+    const struct spool_recipient *recipient, enum event event, int64_t now)
 {
 	char text[MOMENT_TEXT_MAX];
 	struct log_line line;
@@ -33,7 +33,7 @@ static void log_recipient(const struct spool_delivery *delivery,
 		log_span(&line, "remote-id", recipient->remote_id);
 	log_number(&line, "attempts", delivery->attempts);
 	log_text(&line, "delay",
-		 moment_format_duration(now - delivery->message->envelope.received_ms, text));
+	    moment_format_duration(now - delivery->message->envelope.received_ms, text));
 	if (event == EVENT_DEFERRED)
 		log_text(&line, "next", moment_format_rfc3339(delivery->next_attempt_ms, text));
 	log_end(&line);
@@ -42,7 +42,7 @@ static void log_recipient(const struct spool_delivery *delivery,
 /* ---- routes ---- */
 
 static void question_of(const struct spool_delivery *delivery, unsigned place,
-			struct net_address *client, struct config_question *question)
+    struct net_address *client, struct config_question *question)
 {
 	const struct spool_envelope *envelope = &delivery->message->envelope;
 
@@ -55,8 +55,8 @@ static void question_of(const struct spool_delivery *delivery, unsigned place,
 		question->client = (const struct sockaddr_storage *)&client->any;
 }
 
-static const struct setup_hop *hop_of(const struct setup *setup,
-				      const struct spool_delivery *delivery, unsigned place)
+static const struct setup_hop *hop_of(
+    const struct setup *setup, const struct spool_delivery *delivery, unsigned place)
 {
 	struct config_question question;
 	const struct setup_hop *hop;
@@ -80,8 +80,8 @@ static void set_times(struct spool_delivery *delivery, const struct setup_hop *h
 }
 
 /* Those that go another way than the first one who waits are moved out. */
-static bool split(const struct setup *setup, struct spool_delivery *delivery, const char *key,
-		  struct list *more)
+static bool split(
+    const struct setup *setup, struct spool_delivery *delivery, const char *key, struct list *more)
 {
 	bool moved = false;
 
@@ -121,7 +121,7 @@ bool outcome_route(const struct setup *setup, struct spool_delivery *delivery, s
 /* ---- ends ---- */
 
 static void post(struct schedule *s, struct spool_delivery *delivery, struct list *more,
-		 struct spool_draft *notice)
+    struct spool_draft *notice)
 {
 	struct spool_result *result;
 	struct list *link;
@@ -165,7 +165,7 @@ static void hold_failed(struct schedule *s, struct spool_delivery *delivery, con
 }
 
 static void tell_sender(struct schedule *s, struct spool_delivery *delivery,
-			enum message_report_kind kind, const bool *about)
+    enum message_report_kind kind, const bool *about)
 {
 	struct span to;
 	struct notice *notice;
@@ -177,12 +177,12 @@ static void tell_sender(struct schedule *s, struct spool_delivery *delivery,
 			post(s, delivery, NULL, NULL);
 		return;
 	}
-	notice = notice_create(s->setup, kind, delivery, id_next(&s->ids, now_ms(s)), now_ms(s),
-			       &s->from_workers.box);
+	notice = notice_create(
+	    s->setup, kind, delivery, id_next(&s->ids, now_ms(s)), now_ms(s), &s->from_workers.box);
 	memcpy(notice->about, about, sizeof(notice->about));
 	if (s->file_pool && worker_pool_submit(s->file_pool, &notice->worker))
 		return;
-	notice_make(notice);		/* the queue is full: a short read here after all */
+	notice_make(notice); /* the queue is full: a short read here after all */
 	outcome_notice_made(s, &notice->worker);
 }
 
@@ -203,8 +203,8 @@ void outcome_notice_made(struct schedule *s, struct worker_job *job)
 
 /* ---- attempts ---- */
 
-static void give_up(struct spool_recipient *recipient, const struct spool_delivery *delivery,
-		    int64_t now)
+static void give_up(
+    struct spool_recipient *recipient, const struct spool_delivery *delivery, int64_t now)
 {
 	int64_t age = now - delivery->message->envelope.received_ms;
 	char text[1600], duration[MOMENT_TEXT_MAX];
@@ -212,12 +212,12 @@ static void give_up(struct spool_recipient *recipient, const struct spool_delive
 	moment_format_duration(age, duration);
 	if (recipient->reply.len > 0)
 		snprintf(text, sizeof(text), "%.*s (given up after %s)",
-			 recipient->reply.len < 1400 ? (int)recipient->reply.len : 1400,
-			 recipient->reply.data, duration);
+		    recipient->reply.len < 1400 ? (int)recipient->reply.len : 1400,
+		    recipient->reply.data, duration);
 	else
 		snprintf(text, sizeof(text), "given up after %s: %.*s", duration,
-			 delivery->reply.len < 1400 ? (int)delivery->reply.len : 1400,
-			 delivery->reply.len ? delivery->reply.data : "the next hop was never reached");
+		    delivery->reply.len < 1400 ? (int)delivery->reply.len : 1400,
+		    delivery->reply.len ? delivery->reply.data : "the next hop was never reached");
 	recipient->state = SPOOL_RECIPIENT_FAILED;
 	spool_text_set(&recipient->reply, span_from_string(text));
 }
@@ -229,15 +229,15 @@ static bool has_expired(const struct spool_delivery *delivery, int64_t now)
 
 static void plan_retry(struct schedule *s, struct hop *hop, struct spool_delivery *delivery)
 {
-	const struct config_retry *retry = hop->setup ? &hop->setup->retry :
-							&s->setup->config->retry;
+	const struct config_retry *retry =
+	    hop->setup ? &hop->setup->retry : &s->setup->config->retry;
 
 	delivery->next_attempt_ms =
-		now_ms(s) + pacing_retry_ms(retry, delivery->attempts, random_u64());
+	    now_ms(s) + pacing_retry_ms(retry, delivery->attempts, random_u64());
 }
 
-void outcome_attempted(struct schedule *s, struct hop *hop, struct spool_delivery *delivery,
-		       const bool *tried)
+void outcome_attempted(
+    struct schedule *s, struct hop *hop, struct spool_delivery *delivery, const bool *tried)
 {
 	bool failed[SPOOL_RECIPIENTS_MAX] = { false };
 	bool any_failed = false;
@@ -281,16 +281,16 @@ bool outcome_returned(struct schedule *s, struct spool_delivery *delivery)
 	return changed;
 }
 
-void outcome_refused(struct schedule *s, struct spool_delivery *delivery,
-		     const struct config_refusal *refusal)
+void outcome_refused(
+    struct schedule *s, struct spool_delivery *delivery, const struct config_refusal *refusal)
 {
 	struct hop *hop = schedule_hop(s, delivery->hop);
 	bool tried[SPOOL_RECIPIENTS_MAX] = { false };
 	char reply[1200];
 
 	snprintf(reply, sizeof(reply), "%u %s%s%s", refusal->code,
-		 refusal->enhanced ? refusal->enhanced : "", refusal->enhanced ? " " : "",
-		 refusal->text);
+	    refusal->enhanced ? refusal->enhanced : "", refusal->enhanced ? " " : "",
+	    refusal->text);
 	for (unsigned i = 0; i < delivery->recipient_count; i++) {
 		if (delivery->recipients[i].state != SPOOL_RECIPIENT_WAITING)
 			continue;
@@ -312,8 +312,8 @@ static void warn(struct schedule *s, struct spool_delivery *delivery)
 	for (unsigned i = 0; i < delivery->recipient_count; i++) {
 		about[i] = delivery->recipients[i].state == SPOOL_RECIPIENT_WAITING;
 		if (about[i])
-			log_recipient(delivery, &delivery->recipients[i], EVENT_DELAY_WARNED,
-				      now_ms(s));
+			log_recipient(
+			    delivery, &delivery->recipients[i], EVENT_DELAY_WARNED, now_ms(s));
 	}
 	tell_sender(s, delivery, MESSAGE_REPORT_DELAY, about);
 }
@@ -356,12 +356,13 @@ struct aside_query {
 	bool broken;
 };
 
-static bool run_set_aside(struct keeper_query *query, struct spool_store *store,
-			  struct fault *fault)
+static bool run_set_aside(
+    struct keeper_query *query, struct spool_store *store, struct fault *fault)
 {
 	struct aside_query *q = (struct aside_query *)query;
 
-	return spool_store_set_aside(store, q->id, "its body fails its checksum", &q->broken, fault);
+	return spool_store_set_aside(
+	    store, q->id, "its body fails its checksum", &q->broken, fault);
 }
 
 void outcome_damaged(struct schedule *s, struct spool_delivery *delivery)
@@ -370,8 +371,8 @@ void outcome_damaged(struct schedule *s, struct spool_delivery *delivery)
 	uint64_t id = delivery->message->id;
 
 	event_sentence(EVENT_MESSAGE_BROKEN,
-		       "message %llu: its stored body is damaged; it is set aside, not sent",
-		       (unsigned long long)id);
+	    "message %llu: its stored body is damaged; it is set aside, not sent",
+	    (unsigned long long)id);
 	q->id = id;
 	q->query.run = run_set_aside;
 	q->query.item.answer_to = &s->from_keeper.box;

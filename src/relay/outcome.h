@@ -3,20 +3,20 @@
 #define FRANK_RELAY_OUTCOME_H
 
 /*
- * What an attempt means for a message: delivered, tried again later, bounced, or held. Every recipient
- * leaves a log line. A notice to the sender is made by a worker (it reads the message's header), and
- * goes into the queue in the same transaction that ends the delivery.
+ * What an attempt means for a message: delivered, tried again later, bounced, or held. Every
+ * recipient leaves a log line. A notice to the sender is made by a worker (it reads the message's
+ * header), and goes into the queue in the same transaction that ends the delivery.
  */
 
 #include "relay/schedule.h"
 
-/* After an attempt: delivery is taken. tried (by place) says which recipients it was about; the others
-   wait, or were settled by an earlier one. */
-void outcome_attempted(struct schedule *s, struct hop *hop, struct spool_delivery *delivery,
-		       const bool *tried);
+/* After an attempt: delivery is taken. tried (by place) says which recipients it was about; the
+   others wait, or were settled by an earlier one. */
+void outcome_attempted(
+    struct schedule *s, struct hop *hop, struct spool_delivery *delivery, const bool *tried);
 
-/* Came back untouched from a slot that had it before a reload. True: it goes another way now, and is
-   taken. */
+/* Came back untouched from a slot that had it before a reload. True: it goes another way now, and
+   is taken. */
 bool outcome_returned(struct schedule *s, struct spool_delivery *delivery);
 
 /* Overdue: the lifetime has ended, or a delay warning is due. The delivery, in hand, is taken. */
@@ -26,14 +26,14 @@ void outcome_overdue(struct schedule *s, struct spool_delivery *delivery);
 void outcome_damaged(struct schedule *s, struct spool_delivery *delivery);
 
 /* A route refuses it, for good or for now. Taken. */
-void outcome_refused(struct schedule *s, struct spool_delivery *delivery,
-		     const struct config_refusal *refusal);
+void outcome_refused(
+    struct schedule *s, struct spool_delivery *delivery, const struct config_refusal *refusal);
 
 /* A worker has made a notice (worker_job.kind NOTICE_JOB). */
 void outcome_notice_made(struct schedule *s, struct worker_job *job);
 
-/* The hops of the setup in force for the delivery's waiting recipients; those that go elsewhere move
-   into more. True when anything changed. Pure, for the keeper's thread too. */
+/* The hops of the setup in force for the delivery's waiting recipients; those that go elsewhere
+   move into more. True when anything changed. Pure, for the keeper's thread too. */
 bool outcome_route(const struct setup *setup, struct spool_delivery *delivery, struct list *more);
 
 #endif

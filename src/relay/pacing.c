@@ -97,8 +97,8 @@ static void refill(struct pacing_rate *bucket, const struct config_rate *rate, i
 		bucket->tokens = (double)rate->count;
 }
 
-unsigned pacing_rate_available(struct pacing_rate *bucket, const struct config_rate *rate,
-			       unsigned wanted, int64_t now_ms)
+unsigned pacing_rate_available(
+    struct pacing_rate *bucket, const struct config_rate *rate, unsigned wanted, int64_t now_ms)
 {
 	if (rate->count == 0)
 		return wanted;

@@ -22,11 +22,11 @@ int64_t pacing_retry_ms(const struct config_retry *retry, unsigned attempts, uin
 #define PACING_CEILING_RECOVERY 1000
 
 struct pacing_width {
-	unsigned now;		/* connections allowed at the moment, at least 1 */
-	unsigned ceiling;	/* what replies have taught, at most the configured maximum */
-	unsigned max;		/* connections-max */
-	unsigned successes;	/* since now last changed */
-	unsigned since_lowered;	/* successes since the ceiling was lowered */
+	unsigned now;           /* connections allowed at the moment, at least 1 */
+	unsigned ceiling;       /* what replies have taught, at most the configured maximum */
+	unsigned max;           /* connections-max */
+	unsigned successes;     /* since now last changed */
+	unsigned since_lowered; /* successes since the ceiling was lowered */
 };
 
 void pacing_width_init(struct pacing_width *width, unsigned max);
@@ -45,8 +45,8 @@ struct pacing_rate {
 
 void pacing_rate_init(struct pacing_rate *bucket, const struct config_rate *rate, int64_t now_ms);
 /* How many messages may go now; all of wanted without a limit. Takes nothing. */
-unsigned pacing_rate_available(struct pacing_rate *bucket, const struct config_rate *rate,
-			       unsigned wanted, int64_t now_ms);
+unsigned pacing_rate_available(
+    struct pacing_rate *bucket, const struct config_rate *rate, unsigned wanted, int64_t now_ms);
 void pacing_rate_take(struct pacing_rate *bucket, const struct config_rate *rate, unsigned count);
 /* Milliseconds until one more may go; 0 when one may go now. */
 int64_t pacing_rate_wait_ms(const struct pacing_rate *bucket, const struct config_rate *rate);

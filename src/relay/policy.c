@@ -13,10 +13,11 @@ bool policy_may_relay(const struct policy_client *client)
 	return client->trusted || client->login.len > 0;
 }
 
-static void refuse(struct policy_verdict *verdict, enum smtp_reply_id reply, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+static void refuse(struct policy_verdict *verdict, enum smtp_reply_id reply, const char *format,
+    ...) __attribute__((format(printf, 3, 4)));
 
-static void refuse(struct policy_verdict *verdict, enum smtp_reply_id reply, const char *format, ...)
+static void refuse(
+    struct policy_verdict *verdict, enum smtp_reply_id reply, const char *format, ...)
 {
 	va_list arguments;
 
@@ -33,7 +34,7 @@ static bool is_postmaster(struct span local)
 }
 
 static bool recipient_exists(const struct setup *setup, const struct config_domain *domain,
-			     struct span local, struct span mailbox)
+    struct span local, struct span mailbox)
 {
 	size_t index = (size_t)(domain - setup->config->domains);
 
@@ -59,7 +60,7 @@ static const struct config_alias *find_alias(const struct config_domain *domain,
 }
 
 static void add_target(const struct setup *setup, const struct config_question *question,
-		       struct policy_verdict *verdict)
+    struct policy_verdict *verdict)
 {
 	struct policy_target *target = &verdict->targets[verdict->target_count];
 
@@ -71,10 +72,10 @@ static void add_target(const struct setup *setup, const struct config_question *
 	verdict->target_count++;
 }
 
-/* The addresses of an alias are final: an alias never leads to another one, so there are no loops. */
+/* The addresses of an alias are final: an alias never leads to another one, so there are no loops.
+ */
 static void decide_local(const struct setup *setup, const struct config_domain *domain,
-			 struct span local, struct config_question *question,
-			 struct policy_verdict *verdict)
+    struct span local, struct config_question *question, struct policy_verdict *verdict)
 {
 	const struct config_alias *alias = find_alias(domain, local);
 	char shown[128];
@@ -90,28 +91,29 @@ static void decide_local(const struct setup *setup, const struct config_domain *
 		add_target(setup, question, verdict);
 	else
 		refuse(verdict, SMTP_REPLY_RECIPIENT_UNKNOWN, "there is no mailbox %s here",
-		       escape_to(shown, sizeof(shown), question->recipient));
+		    escape_to(shown, sizeof(shown), question->recipient));
 }
 
 static void decide_relay(const struct setup *setup, const struct policy_client *client,
-			 struct config_question *question, struct policy_verdict *verdict)
+    struct config_question *question, struct policy_verdict *verdict)
 {
 	char shown[128];
 
 	escape_to(shown, sizeof(shown), question->recipient);
 	if (!policy_may_relay(client)) {
 		refuse(verdict, SMTP_REPLY_RELAYING_DENIED,
-		       client->listener->auth == CONFIG_AUTH_MODE_OFF ?
-			       "relaying denied: %s is not taken here, and your network may not "
-			       "send elsewhere" :
-			       "relaying denied: %s is not taken here; sign in (AUTH) to send "
-			       "elsewhere", shown);
+		    client->listener->auth == CONFIG_AUTH_MODE_OFF
+			? "relaying denied: %s is not taken here, and your network may not "
+			  "send elsewhere"
+			: "relaying denied: %s is not taken here; sign in (AUTH) to send "
+			  "elsewhere",
+		    shown);
 		return;
 	}
 	add_target(setup, question, verdict);
 	if (verdict->targets[0].hop->kind == SETUP_HOP_NOWHERE)
 		refuse(verdict, SMTP_REPLY_RECIPIENT_TEMPORARY,
-		       "no route leads to %s: the configuration of this relay needs one", shown);
+		    "no route leads to %s: the configuration of this relay needs one", shown);
 	else if (verdict->targets[0].hop->kind == SETUP_HOP_REFUSE) {
 		verdict->refusal = &verdict->targets[0].hop->route->refuse;
 		verdict->target_count = 0;
@@ -120,8 +122,8 @@ static void decide_relay(const struct setup *setup, const struct policy_client *
 
 /* The domain a bare name belongs to: postmaster to the first one taken here (RFC 5321, 4.5.1), any
    other name to default-domain. */
-static struct span complete_domain(const struct setup *setup, const struct policy_client *client,
-				   struct span local)
+static struct span complete_domain(
+    const struct setup *setup, const struct policy_client *client, struct span local)
 {
 	const struct config *config = setup->config;
 
@@ -135,8 +137,7 @@ static struct span complete_domain(const struct setup *setup, const struct polic
 }
 
 static bool complete(const struct setup *setup, const struct policy_client *client,
-		     const struct smtp_address *recipient, struct buf *scratch,
-		     struct span *mailbox_out)
+    const struct smtp_address *recipient, struct buf *scratch, struct span *mailbox_out)
 {
 	struct span domain = complete_domain(setup, client, recipient->local);
 
@@ -154,7 +155,8 @@ static bool complete(const struct setup *setup, const struct policy_client *clie
 	return true;
 }
 
-/* Postmaster is taken from everyone, also where only the configuration's own address stands for it. */
+/* Postmaster is taken from everyone, also where only the configuration's own address stands for it.
+ */
 static bool is_own_postmaster(const struct setup *setup, const struct smtp_address *recipient)
 {
 	return recipient->domain.len == 0 && is_postmaster(recipient->local) &&
@@ -162,8 +164,8 @@ static bool is_own_postmaster(const struct setup *setup, const struct smtp_addre
 }
 
 void policy_recipient(const struct setup *setup, const struct policy_client *client,
-		      struct span sender, const struct smtp_address *recipient, struct buf *scratch,
-		      struct policy_verdict *verdict_out)
+    struct span sender, const struct smtp_address *recipient, struct buf *scratch,
+    struct policy_verdict *verdict_out)
 {
 	struct config_question question = {
 		.sender = sender,
@@ -181,7 +183,7 @@ void policy_recipient(const struct setup *setup, const struct policy_client *cli
 	if (recipient->domain.len == 0 &&
 	    !complete(setup, client, recipient, scratch, &question.recipient)) {
 		refuse(verdict_out, SMTP_REPLY_RECIPIENT_REFUSED,
-		       "the address has no domain: give it as name@domain");
+		    "the address has no domain: give it as name@domain");
 		return;
 	}
 	config_address_split(question.recipient, &local, &name);

@@ -11,13 +11,13 @@
 #include "relay/setup.h"
 #include "smtp/address.h"
 
-#define POLICY_TARGETS_MAX SETUP_ALIAS_ADDRESSES_MAX	/* what one alias may expand to */
+#define POLICY_TARGETS_MAX SETUP_ALIAS_ADDRESSES_MAX /* what one alias may expand to */
 
 struct policy_client {
 	const struct config_listener *listener;
 	const struct sockaddr_storage *address;
-	struct span login;		/* empty: not signed in */
-	bool trusted;			/* in relay-from */
+	struct span login; /* empty: not signed in */
+	bool trusted;      /* in relay-from */
 };
 
 /* Whether this client may send anywhere. */
@@ -25,24 +25,24 @@ bool policy_may_relay(const struct policy_client *client);
 
 /* Where a recipient's mail goes; an alias leads to several. */
 struct policy_target {
-	struct span address;		/* borrows from the recipient, the scratch or the configuration */
+	struct span address; /* borrows from the recipient, the scratch or the configuration */
 	const struct setup_hop *hop;
 };
 
 struct policy_verdict {
-	size_t target_count;		/* 0: refused */
+	size_t target_count; /* 0: refused */
 	struct policy_target targets[POLICY_TARGETS_MAX];
-	bool local;			/* for a domain that is taken here */
+	bool local; /* for a domain that is taken here */
 	/* When refused: */
 	enum smtp_reply_id reply;
 	char text[300];
-	const struct config_refusal *refusal;	/* a route's own words; then reply is not used */
+	const struct config_refusal *refusal; /* a route's own words; then reply is not used */
 };
 
 /* Decides about one RCPT. scratch, a buf of at least 512 bytes, holds completed addresses and must
    live as long as the verdict is used. */
 void policy_recipient(const struct setup *setup, const struct policy_client *client,
-		      struct span sender, const struct smtp_address *recipient, struct buf *scratch,
-		      struct policy_verdict *verdict_out);
+    struct span sender, const struct smtp_address *recipient, struct buf *scratch,
+    struct policy_verdict *verdict_out);
 
 #endif

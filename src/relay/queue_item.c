@@ -6,12 +6,12 @@
 
 /* ---- pauses ---- */
 
-void queue_pauses_add(struct queue_pauses *pauses, const char *hop, const char *why,
-		      int64_t until_ms)
+void queue_pauses_add(
+    struct queue_pauses *pauses, const char *hop, const char *why, int64_t until_ms)
 {
 	pauses->items = mem_realloc(pauses->items, (pauses->count + 1) * sizeof(*pauses->items));
 	pauses->items[pauses->count++] =
-		(struct queue_pause){ mem_strdup(hop), mem_strdup(why), until_ms };
+	    (struct queue_pause){ mem_strdup(hop), mem_strdup(why), until_ms };
 }
 
 void queue_pauses_fini(struct queue_pauses *pauses)
@@ -36,7 +36,7 @@ static const struct queue_pause *pause_of(const struct queue_pauses *pauses, str
 
 struct view {
 	const struct spool_delivery *delivery;
-	const struct queue_pause *pause;	/* of its hop, or NULL */
+	const struct queue_pause *pause; /* of its hop, or NULL */
 	bool in_hand;
 	bool detailed;
 };
@@ -56,8 +56,8 @@ static enum spool_message_state waiting_state(const struct view *view)
 	return SPOOL_MESSAGE_DROPPED;
 }
 
-static enum spool_message_state state_of(const struct view *view,
-					 const struct spool_recipient *recipient)
+static enum spool_message_state state_of(
+    const struct view *view, const struct spool_recipient *recipient)
 {
 	switch (recipient->state) {
 	case SPOOL_RECIPIENT_WAITING:
@@ -116,30 +116,31 @@ static json_t *recipient_json(const struct view *view, const struct spool_recipi
 /* ---- messages ---- */
 
 static json_t *recipients_json(const struct spool_entry *entry, struct spool_store *store,
-			       const struct queue_pauses *pauses, bool detailed)
+    const struct queue_pauses *pauses, bool detailed)
 {
 	json_t *array = json_array();
 
-	LIST_FOR_EACH(position, &entry->deliveries) {
+	LIST_FOR_EACH(position, &entry->deliveries)
+	{
 		const struct spool_delivery *delivery =
-			LIST_ENTRY(position, struct spool_delivery, link);
+		    LIST_ENTRY(position, struct spool_delivery, link);
 		struct view view = {
 			.delivery = delivery,
 			.pause = pause_of(pauses, delivery->hop),
-			.in_hand = delivery->state == SPOOL_DELIVERY_WAITING &&
-				   spool_store_is_in_hand(store, entry->message->id,
-							  delivery->number),
+			.in_hand =
+			    delivery->state == SPOOL_DELIVERY_WAITING &&
+			    spool_store_is_in_hand(store, entry->message->id, delivery->number),
 			.detailed = detailed,
 		};
 		for (unsigned i = 0; i < delivery->recipient_count; i++)
-			json_array_append_new(array, recipient_json(&view,
-								    &delivery->recipients[i]));
+			json_array_append_new(
+			    array, recipient_json(&view, &delivery->recipients[i]));
 	}
 	return array;
 }
 
 json_t *queue_item_json(const struct spool_entry *entry, struct spool_store *store,
-			const struct queue_pauses *pauses, bool detailed)
+    const struct queue_pauses *pauses, bool detailed)
 {
 	const struct spool_message *message = entry->message;
 	const struct spool_envelope *envelope = &message->envelope;
@@ -148,8 +149,7 @@ json_t *queue_item_json(const struct spool_entry *entry, struct spool_store *sto
 	admin_json_set_id(object, "id", message->id);
 	json_object_set_new(object, "state", json_string(spool_message_state_name(entry->state)));
 	json_object_set_new(object, "sender", admin_json_text(envelope->reverse_path));
-	json_object_set_new(object, "recipients",
-			    recipients_json(entry, store, pauses, detailed));
+	json_object_set_new(object, "recipients", recipients_json(entry, store, pauses, detailed));
 	admin_json_set_number(object, "size", message->size);
 	admin_json_set_time(object, "received", envelope->received_ms);
 	admin_json_set_text(object, "login", envelope->login);

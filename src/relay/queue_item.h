@@ -19,21 +19,21 @@
 
 /* A hop that is not used at the moment, as control knows it. */
 struct queue_pause {
-	char *hop;			/* key */
+	char *hop; /* key */
 	char *why;
-	int64_t until_ms;		/* wall; 0: nothing is known */
+	int64_t until_ms; /* wall; 0: nothing is known */
 };
 
 struct queue_pauses {
 	struct queue_pause *items;
 	size_t count;
 };
-void queue_pauses_add(struct queue_pauses *pauses, const char *hop, const char *why,
-		      int64_t until_ms);
+void queue_pauses_add(
+    struct queue_pauses *pauses, const char *hop, const char *why, int64_t until_ms);
 void queue_pauses_fini(struct queue_pauses *pauses);
 
 /* detailed: with helo, listener, ended, and for each recipient last_attempt, expires and route. */
 json_t *queue_item_json(const struct spool_entry *entry, struct spool_store *store,
-			const struct queue_pauses *pauses, bool detailed);
+    const struct queue_pauses *pauses, bool detailed);
 
 #endif

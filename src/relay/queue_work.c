@@ -8,21 +8,30 @@
 
 #include <string.h>
 
-#define LINES_MAX (64u * 1024 * 1024)	/* a step's: 32 messages of thousands of recipients */
-#define STEP_BYTES 131072		/* aimed at */
+#define LINES_MAX (64u * 1024 * 1024) /* a step's: 32 messages of thousands of recipients */
+#define STEP_BYTES 131072             /* aimed at */
 #define LIST_PAGE 32
 #define CHANGE_PAGE 50
 #define OLDER_MAX_S (100ll * 366 * 24 * 3600)
 
 static const char *const verbs[] = {
-	[QUEUE_LIST] = "list", [QUEUE_SHOW] = "show", [QUEUE_RETRY] = "retry",
-	[QUEUE_HOLD] = "hold", [QUEUE_RELEASE] = "release", [QUEUE_DROP] = "drop",
+	[QUEUE_LIST] = "list",
+	[QUEUE_SHOW] = "show",
+	[QUEUE_RETRY] = "retry",
+	[QUEUE_HOLD] = "hold",
+	[QUEUE_RELEASE] = "release",
+	[QUEUE_DROP] = "drop",
 	[QUEUE_RUN] = "run",
 };
 
 static const enum spool_message_state all_states[] = {
-	SPOOL_MESSAGE_ACTIVE, SPOOL_MESSAGE_DEFERRED, SPOOL_MESSAGE_HELD, SPOOL_MESSAGE_BROKEN,
-	SPOOL_MESSAGE_DONE, SPOOL_MESSAGE_BOUNCED, SPOOL_MESSAGE_DROPPED,
+	SPOOL_MESSAGE_ACTIVE,
+	SPOOL_MESSAGE_DEFERRED,
+	SPOOL_MESSAGE_HELD,
+	SPOOL_MESSAGE_BROKEN,
+	SPOOL_MESSAGE_DONE,
+	SPOOL_MESSAGE_BOUNCED,
+	SPOOL_MESSAGE_DROPPED,
 };
 
 /* ---- the request ---- */
@@ -67,13 +76,15 @@ static bool read_ids(struct queue_work *work, const json_t *request, struct faul
 	ids = mem_alloc_array(count, sizeof(*ids));
 	work->filter.ids = ids;
 	work->known = mem_alloc_array(count, sizeof(*work->known));
-	json_array_foreach(list, i, text) {
+	json_array_foreach(list, i, text)
+	{
 		uint64_t id;
 		if (!json_is_string(text) ||
 		    !id_parse(span_of(json_string_value(text), json_string_length(text)), &id)) {
-			fault_set(fault, FAULT_PERMANENT, "\"%s\" is no message id: 13 letters "
-				  "and digits, as in the 250 and the log",
-				  json_is_string(text) ? json_string_value(text) : "?");
+			fault_set(fault, FAULT_PERMANENT,
+			    "\"%s\" is no message id: 13 letters "
+			    "and digits, as in the 250 and the log",
+			    json_is_string(text) ? json_string_value(text) : "?");
 			return false;
 		}
 		if (!is_known_id(ids, work->filter.id_count, id))
@@ -82,8 +93,8 @@ static bool read_ids(struct queue_work *work, const json_t *request, struct faul
 	return true;
 }
 
-static bool read_pattern(const json_t *request, const char *key, struct span *pattern_out,
-			 struct fault *fault)
+static bool read_pattern(
+    const json_t *request, const char *key, struct span *pattern_out, struct fault *fault)
 {
 	struct span text;
 
@@ -112,7 +123,8 @@ static bool read_states(struct queue_work *work, const json_t *request, struct f
 	const json_t *list = json_object_get(request, "states"), *text;
 	size_t i;
 
-	json_array_foreach(list, i, text) {
+	json_array_foreach(list, i, text)
+	{
 		struct span name = span_of(json_string_value(text), json_string_length(text));
 		if (!read_state(work, name, fault))
 			return false;
@@ -151,12 +163,12 @@ static void default_states(struct queue_work *work)
 	if (filter->states == 0 && filter->ids && !queue_work_is_change(work))
 		filter->states = SPOOL_MESSAGE_QUEUED | SPOOL_MESSAGE_ENDED;
 	if (queue_work_is_change(work))
-		filter->states = filter->states ? filter->states & SPOOL_MESSAGE_QUEUED :
-						  SPOOL_MESSAGE_QUEUED;
+		filter->states =
+		    filter->states ? filter->states & SPOOL_MESSAGE_QUEUED : SPOOL_MESSAGE_QUEUED;
 }
 
-static bool read_request(struct queue_work *work, const char *verb, const json_t *request,
-			 struct fault *fault)
+static bool read_request(
+    struct queue_work *work, const char *verb, const json_t *request, struct fault *fault)
 {
 	if (!read_verb(work, verb, fault) || !read_ids(work, request, fault) ||
 	    !read_pattern(request, "hop", &work->filter.hop, fault) ||
@@ -177,8 +189,8 @@ static bool read_request(struct queue_work *work, const char *verb, const json_t
 	return true;
 }
 
-struct queue_work *queue_work_create(const char *verb, const json_t *request,
-				     struct fault *fault_out)
+struct queue_work *queue_work_create(
+    const char *verb, const json_t *request, struct fault *fault_out)
 {
 	struct queue_work *work = MEM_NEW(struct queue_work);
 
@@ -229,14 +241,15 @@ static void mark_known(struct queue_work *work, uint64_t id)
 static bool has_hop(const struct queue_work *work, struct span key)
 {
 	LIST_FOR_EACH(position, &work->hops)
-		if (span_equal(LIST_ENTRY(position, struct queue_hop, link)->key, key))
-			return true;
+	if (span_equal(LIST_ENTRY(position, struct queue_hop, link)->key, key))
+		return true;
 	return false;
 }
 
 static void add_hops(struct queue_work *work, const struct spool_entry *entry)
 {
-	LIST_FOR_EACH(position, &entry->deliveries) {
+	LIST_FOR_EACH(position, &entry->deliveries)
+	{
 		struct span key = LIST_ENTRY(position, struct spool_delivery, link)->hop;
 		struct queue_hop *hop;
 		if (has_hop(work, key))
@@ -249,7 +262,7 @@ static void add_hops(struct queue_work *work, const struct spool_entry *entry)
 
 /* Reads one page; the entries are the caller's. */
 static bool read_page(struct queue_work *work, struct spool_store *store,
-		      const struct spool_filter *filter, struct list *out, struct fault *fault)
+    const struct spool_filter *filter, struct list *out, struct fault *fault)
 {
 	list_init(out);
 	if (spool_store_page(store, filter, &work->cursor, work->page, out, fault))
@@ -264,7 +277,8 @@ static bool read_page(struct queue_work *work, struct spool_store *store,
 static bool look_step(struct queue_work *work, struct spool_store *store, struct fault *fault)
 {
 	struct spool_filter filter = {
-		.ids = work->filter.ids, .id_count = work->filter.id_count,
+		.ids = work->filter.ids,
+		.id_count = work->filter.id_count,
 		.states = SPOOL_MESSAGE_QUEUED,
 	};
 	struct list page, *link;
@@ -297,8 +311,7 @@ static void say(struct queue_work *work, const char *key, json_t *value)
 	admin_json_line(&work->lines, json_pack("{s:o}", key, value));
 }
 
-static void say_entry(struct queue_work *work, struct spool_store *store,
-		      struct spool_entry *entry)
+static void say_entry(struct queue_work *work, struct spool_store *store, struct spool_entry *entry)
 {
 	json_t *item = queue_item_json(entry, store, &work->pauses, work->verb == QUEUE_SHOW);
 
@@ -353,8 +366,8 @@ static enum spool_change change_of(enum queue_verb verb)
 	return SPOOL_CHANGE_RETRY;
 }
 
-bool queue_work_step(struct queue_work *work, struct spool_store *store, int64_t now_ms,
-		     struct fault *fault_out)
+bool queue_work_step(
+    struct queue_work *work, struct spool_store *store, int64_t now_ms, struct fault *fault_out)
 {
 	if (!queue_work_is_change(work)) {
 		if (!step_list(work, store, fault_out))
@@ -363,8 +376,7 @@ bool queue_work_step(struct queue_work *work, struct spool_store *store, int64_t
 		if (!work->looked && !queue_work_look(work, store, fault_out))
 			return false;
 		if (!spool_store_change(store, change_of(work->verb), &work->filter, &work->cursor,
-					work->page, work->dry_run, now_ms, &work->changed,
-					fault_out))
+			work->page, work->dry_run, now_ms, &work->changed, fault_out))
 			return false;
 	}
 	work->finished = work->cursor.finished;
@@ -387,8 +399,8 @@ static json_t *unknown_ids(const struct queue_work *work)
 
 	for (size_t i = 0; i < work->filter.id_count; i++)
 		if (!work->known[i])
-			json_array_append_new(array,
-					      json_string(id_format(work->filter.ids[i], text)));
+			json_array_append_new(
+			    array, json_string(id_format(work->filter.ids[i], text)));
 	return array;
 }
 

@@ -23,33 +23,33 @@ enum queue_verb {
 	QUEUE_HOLD,
 	QUEUE_RELEASE,
 	QUEUE_DROP,
-	QUEUE_RUN,		/* retry of everything */
+	QUEUE_RUN, /* retry of everything */
 };
 
 struct queue_work {
 	enum queue_verb verb;
 	bool dry_run;
-	struct spool_filter filter;	/* texts and ids are owned */
-	bool *known;			/* by place in filter.ids */
-	struct queue_pauses pauses;	/* set by the owner before a step */
+	struct spool_filter filter; /* texts and ids are owned */
+	bool *known;                /* by place in filter.ids */
+	struct queue_pauses pauses; /* set by the owner before a step */
 
-	bool looked;			/* changes: it is known which ids there are, and hops */
-	struct list hops;		/* of struct queue_hop: where the ids' deliveries go */
+	bool looked;      /* changes: it is known which ids there are, and hops */
+	struct list hops; /* of struct queue_hop: where the ids' deliveries go */
 	struct spool_cursor cursor;
-	size_t page;			/* messages a step */
-	struct spool_changed changed;	/* in_hand: of the last pass */
-	struct buf lines;		/* for the owner to take */
-	bool finished;			/* this pass is */
+	size_t page;                  /* messages a step */
+	struct spool_changed changed; /* in_hand: of the last pass */
+	struct buf lines;             /* for the owner to take */
+	bool finished;                /* this pass is */
 };
 
 struct queue_hop {
 	struct list link;
-	struct span key;		/* owned */
+	struct span key; /* owned */
 };
 
 /* NULL: the request is no good. */
-struct queue_work *queue_work_create(const char *verb, const json_t *request,
-				     struct fault *fault_out);
+struct queue_work *queue_work_create(
+    const char *verb, const json_t *request, struct fault *fault_out);
 void queue_work_destroy(struct queue_work **work);
 
 bool queue_work_is_change(const struct queue_work *work);
@@ -57,8 +57,8 @@ bool queue_work_is_change(const struct queue_work *work);
 /* Changes by id: finds out which there are, and fills hops. Others need it not. */
 bool queue_work_look(struct queue_work *work, struct spool_store *store, struct fault *fault_out);
 /* One step. False: the store has failed. Nothing is to be done once finished is set. */
-bool queue_work_step(struct queue_work *work, struct spool_store *store, int64_t now_ms,
-		     struct fault *fault_out);
+bool queue_work_step(
+    struct queue_work *work, struct spool_store *store, int64_t now_ms, struct fault *fault_out);
 /* Again from the start, for what was in hand. */
 void queue_work_rewind(struct queue_work *work);
 /* The last lines; returns the exit status: 1 when an id is unknown, or too late for the change. */

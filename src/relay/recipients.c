@@ -25,7 +25,7 @@ static bool fold(struct span name, char out[NAME_MAX_BYTES], struct span *folded
 }
 
 static bool add_line(struct recipients *recipients, struct span line, const char *path,
-		     unsigned number, struct fault *fault)
+    unsigned number, struct fault *fault)
 {
 	char space[NAME_MAX_BYTES];
 	struct span name, rest, folded;
@@ -37,8 +37,8 @@ static bool add_line(struct recipients *recipients, struct span line, const char
 		return true;
 	if (span_trim(rest).len > 0 || !fold(name, space, &folded)) {
 		fault_set(fault, FAULT_LOCAL,
-			  "%s:%u: a line holds one address or one local part, and nothing else",
-			  path, number);
+		    "%s:%u: a line holds one address or one local part, and nothing else", path,
+		    number);
 		return false;
 	}
 	map_set(recipients->names, folded, recipients);
@@ -63,8 +63,8 @@ struct recipients *recipients_read(const char *path, struct fault *fault_out)
 	text = buf_span(&file);
 	while (good && span_take_until(&text, '\n', &line)) {
 		if (++number > LINES_MAX) {
-			fault_set(fault_out, FAULT_LOCAL, "%s has more than %d lines", path,
-				  LINES_MAX);
+			fault_set(
+			    fault_out, FAULT_LOCAL, "%s has more than %d lines", path, LINES_MAX);
 			good = false;
 			break;
 		}
@@ -98,8 +98,7 @@ void recipients_destroy(struct recipients **recipients)
 	*recipients = NULL;
 }
 
-bool recipients_contain(const struct recipients *recipients, struct span local,
-			struct span mailbox)
+bool recipients_contain(const struct recipients *recipients, struct span local, struct span mailbox)
 {
 	char space[NAME_MAX_BYTES];
 	struct span folded;

@@ -15,9 +15,9 @@
 #define SURVEY_BUSY_MS 1000
 #define SURVEY_IDLE_MS 5000
 #define OVERDUE_MAX 100
-#define RELEASE_GATHER_MS 50	/* what goes back to disk goes together */
+#define RELEASE_GATHER_MS 50 /* what goes back to disk goes together */
 #define RELEASE_GATHER_MAX 512
-#define RETRY_MS 1000	/* to ask the keeper again after its store was down */
+#define RETRY_MS 1000 /* to ask the keeper again after its store was down */
 
 static void release_at_once(struct schedule *s);
 
@@ -144,7 +144,7 @@ static void release_hop(struct schedule *s, struct hop *hop)
 void schedule_release_ready(struct schedule *s)
 {
 	LIST_FOR_EACH(position, &s->hop_list)
-		release_hop(s, LIST_ENTRY(position, struct hop, link));
+	release_hop(s, LIST_ENTRY(position, struct hop, link));
 	release_at_once(s);
 }
 
@@ -164,7 +164,7 @@ static void on_arrival(struct schedule *s, struct keeper_item *item)
 /* ---- questions to the keeper ---- */
 
 struct release_query {
-	struct keeper_query query;	/* first */
+	struct keeper_query query; /* first */
 	struct list deliveries;
 };
 
@@ -179,7 +179,7 @@ static bool run_release(struct keeper_query *query, struct spool_store *store, s
 
 struct lease_query {
 	struct keeper_query query;
-	struct span hop;		/* owned */
+	struct span hop; /* owned */
 	int64_t now_ms;
 	size_t max;
 	struct list found;
@@ -199,7 +199,7 @@ struct survey_query {
 	struct spool_stats stats;
 	size_t hop_count;
 	struct spool_hop hops[SCHEDULE_HOPS_MAX];
-	char *keys[SCHEDULE_HOPS_MAX];	/* copies: the store's live until its next change */
+	char *keys[SCHEDULE_HOPS_MAX]; /* copies: the store's live until its next change */
 };
 
 static bool run_survey(struct keeper_query *query, struct spool_store *store, struct fault *fault)
@@ -233,12 +233,12 @@ static bool run_rekey(struct keeper_query *query, struct spool_store *store, str
 {
 	struct rekey_query *q = (struct rekey_query *)query;
 
-	return spool_store_rekey(store, &q->cursor, 500, run_route, (void *)q->setup, &q->changed,
-				 fault);
+	return spool_store_rekey(
+	    store, &q->cursor, 500, run_route, (void *)q->setup, &q->changed, fault);
 }
 
 static void ask(struct schedule *s, struct keeper_query *query,
-		bool (*run)(struct keeper_query *, struct spool_store *, struct fault *))
+    bool (*run)(struct keeper_query *, struct spool_store *, struct fault *))
 {
 	query->run = run;
 	query->item.answer_to = &s->from_keeper.box;
@@ -295,7 +295,7 @@ static void on_lease(struct schedule *s, struct lease_query *q)
 		found++;
 	}
 	if (found < q->max && q->query.ok)
-		hop->next_due_ms = 0;		/* until a survey or a result says otherwise */
+		hop->next_due_ms = 0; /* until a survey or a result says otherwise */
 	touch(hop);
 	spool_text_set(&q->hop, SPAN(""));
 }
@@ -318,7 +318,8 @@ void schedule_survey(struct schedule *s)
 
 static void read_survey(struct schedule *s, struct survey_query *q)
 {
-	LIST_FOR_EACH(position, &s->hop_list) {
+	LIST_FOR_EACH(position, &s->hop_list)
+	{
 		struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		hop->waiting = hop->held = 0;
 		hop->oldest_ms = 0;
@@ -353,8 +354,8 @@ static void on_survey(struct schedule *s, struct survey_query *q)
 	if (q->query.ok)
 		read_survey(s, q);
 	s->surveying = false;
-	s->survey_at_ms = now_ms(s) + (s->stats.deliveries > s->stats.in_hand ? SURVEY_BUSY_MS :
-										SURVEY_IDLE_MS);
+	s->survey_at_ms =
+	    now_ms(s) + (s->stats.deliveries > s->stats.in_hand ? SURVEY_BUSY_MS : SURVEY_IDLE_MS);
 	wake_at(s, s->survey_at_ms);
 	if (full || s->survey_again)
 		schedule_survey(s);
@@ -380,7 +381,7 @@ static void on_rekey(struct schedule *s, struct rekey_query *q)
 		cursor = (struct spool_cursor){ 0 };
 	s->rekey_again = false;
 	if (!q->query.ok && !s->stopping) {
-		s->rekey_at_ms = now_ms(s) + RETRY_MS;	/* from its start, when the store is back */
+		s->rekey_at_ms = now_ms(s) + RETRY_MS; /* from its start, when the store is back */
 		wake_at(s, s->rekey_at_ms);
 		return;
 	}
@@ -392,7 +393,8 @@ static void on_rekey(struct schedule *s, struct rekey_query *q)
 	schedule_survey(s);
 }
 
-/* The store is down: what we gave back is still in hand over there, so it must be given back again. */
+/* The store is down: what we gave back is still in hand over there, so it must be given back again.
+ */
 static void on_release_failed(struct schedule *s, struct release_query *q)
 {
 	struct list *link;
@@ -423,7 +425,7 @@ static void on_query(struct schedule *s, struct keeper_item *item)
 
 struct result_post {
 	struct keeper_result result;
-	struct hop *hop;		/* of a delivery that goes on waiting; NULL: it has ended */
+	struct hop *hop; /* of a delivery that goes on waiting; NULL: it has ended */
 	int64_t next_attempt_ms;
 	bool survey;
 };
@@ -448,16 +450,17 @@ void schedule_post_result(struct schedule *s, struct spool_result *result, bool 
 
 static void on_result(struct schedule *s, struct keeper_item *item)
 {
-	struct result_post *post = (struct result_post *)CONTAINER_OF(item, struct keeper_result, item);
+	struct result_post *post =
+	    (struct result_post *)CONTAINER_OF(item, struct keeper_result, item);
 
 	if (s->uncommitted-- == SCHEDULE_UNCOMMITTED_MAX)
 		LIST_FOR_EACH(position, &s->hop_list)
-			touch(LIST_ENTRY(position, struct hop, link));
-	if (post->hop)		/* not before it is committed: no lease would find it */
+	touch(LIST_ENTRY(position, struct hop, link));
+	if (post->hop) /* not before it is committed: no lease would find it */
 		is_due_at(s, post->hop, post->next_attempt_ms);
 	if (post->survey)
 		schedule_survey(s);
-	spool_result_destroy(&post->result.result);	/* a store that did not work to the end */
+	spool_result_destroy(&post->result.result); /* a store that did not work to the end */
 	mem_free(post);
 }
 
@@ -508,7 +511,8 @@ static struct hop_slot *free_slot(struct schedule *s, struct hop *hop)
 {
 	unsigned busy = 0;
 
-	LIST_FOR_EACH(position, &hop->slots) {
+	LIST_FOR_EACH(position, &hop->slots)
+	{
 		struct hop_slot *slot = LIST_ENTRY(position, struct hop_slot, link);
 		if (!slot->busy && hop_width(hop, now_ms(s)) > 0)
 			return slot;
@@ -529,8 +533,8 @@ static unsigned job_size(struct schedule *s, struct hop *hop)
 	return pacing_rate_available(&hop->rate, &hop->setup->rate, size, now_ms(s));
 }
 
-static void fill_job(struct schedule *s, struct hop *hop, struct hop_slot *slot, struct job *job,
-		     unsigned size)
+static void fill_job(
+    struct schedule *s, struct hop *hop, struct hop_slot *slot, struct job *job, unsigned size)
 {
 	job->mail.kind = RELAY_MAIL_JOB;
 	job->slot = slot->id;
@@ -542,7 +546,7 @@ static void fill_job(struct schedule *s, struct hop *hop, struct hop_slot *slot,
 		struct list *link = list_take_first(&hop->ready);
 		struct job_item *item = &job->items[job->count++];
 		item->delivery = LIST_ENTRY(link, struct spool_delivery, link);
-		item->body = item->delivery->owner;	/* the reference travels with it */
+		item->body = item->delivery->owner; /* the reference travels with it */
 		item->delivery->owner = NULL;
 		hop->ready_count--;
 		hop->out++;
@@ -678,7 +682,8 @@ static void look_at(struct schedule *s, struct hop *hop)
 
 void schedule_turn_end(struct schedule *s)
 {
-	LIST_FOR_EACH(position, &s->hop_list) {
+	LIST_FOR_EACH(position, &s->hop_list)
+	{
 		struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		if (hop->dirty)
 			look_at(s, hop);
@@ -702,7 +707,8 @@ static void on_timer(void *owner)
 		schedule_survey(s);
 	else
 		wake_at(s, s->survey_at_ms);
-	LIST_FOR_EACH(position, &s->hop_list) {
+	LIST_FOR_EACH(position, &s->hop_list)
+	{
 		struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		touch(hop);
 		if (hop->paused_until_ms > now)
@@ -753,7 +759,7 @@ static void on_closed(struct schedule *s, struct hop_slot *slot, const struct jo
 	struct hop *hop = slot->hop;
 
 	if (slot->out > 0)
-		return;		/* a job has crossed this news: the lane opens the slot again for it */
+		return; /* a job has crossed this news: the lane opens the slot again for it */
 	close_slot(s, slot);
 	if (p->trouble == UPSTREAM_TROUBLE_NONE)
 		return;
@@ -865,7 +871,7 @@ static void on_worker(struct mailbox_item *item, void *owner)
 /* ---- life ---- */
 
 void schedule_init(struct schedule *s, struct net_loop *loop, struct worker_pool *file_pool,
-		   unsigned node, uint64_t last_id)
+    unsigned node, uint64_t last_id)
 {
 	*s = (struct schedule){ .loop = loop, .file_pool = file_pool };
 	inbox_init(&s->from_keeper, &loop->uv, on_keeper, s);
@@ -880,7 +886,7 @@ void schedule_init(struct schedule *s, struct net_loop *loop, struct worker_pool
 }
 
 void schedule_start(struct schedule *s, struct keeper *keeper, struct lane **lanes,
-		    unsigned lane_count, const struct setup *setup)
+    unsigned lane_count, const struct setup *setup)
 {
 	s->keeper = keeper;
 	s->lanes = lanes;
@@ -899,7 +905,8 @@ struct mailbox *schedule_arrivals(struct schedule *s)
 
 static void close_idle_slots(struct schedule *s, const struct hop *hop)
 {
-	LIST_FOR_EACH(position, &hop->slots) {
+	LIST_FOR_EACH(position, &hop->slots)
+	{
 		struct hop_slot *slot = LIST_ENTRY(position, struct hop_slot, link);
 		struct relay_mail_slot *mail;
 		if (slot->busy)
@@ -917,7 +924,8 @@ void schedule_set_setup(struct schedule *s, const struct setup *setup)
 
 	s->setup = setup_ref(setup);
 	s->generation++;
-	LIST_FOR_EACH(position, &s->hop_list) {
+	LIST_FOR_EACH(position, &s->hop_list)
+	{
 		struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		struct span key = span_from_string(hop->key);
 		release_hop(s, hop);
@@ -984,7 +992,8 @@ void schedule_fini(struct schedule *s)
 	inbox_close(&s->from_keeper);
 	inbox_close(&s->from_workers);
 	net_timer_fini(&s->timer);
-	LIST_FOR_EACH_SAFE(position, &s->hop_list) {
+	LIST_FOR_EACH_SAFE(position, &s->hop_list)
+	{
 		struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		struct list *link;
 		while ((link = list_take_first(&hop->slots)) != NULL)

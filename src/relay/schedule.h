@@ -3,10 +3,10 @@
 #define FRANK_RELAY_SCHEDULE_H
 
 /*
- * The schedule: which delivery is tried next, by which connection. It lives in control's thread, never
- * touches the spool (it asks the keeper) and never a connection (it gives jobs to lanes). Messages
- * come in hand when they are accepted, or by a lease when their time has come; beyond the budgets they
- * are rows on disk and nothing else.
+ * The schedule: which delivery is tried next, by which connection. It lives in control's thread,
+ * never touches the spool (it asks the keeper) and never a connection (it gives jobs to lanes).
+ * Messages come in hand when they are accepted, or by a lease when their time has come; beyond the
+ * budgets they are rows on disk and nothing else.
  *
  * Here is the mechanism; what an attempt means for a message stands in relay/outcome.h.
  */
@@ -19,53 +19,53 @@
 #include "relay/lane.h"
 #include "spool/keeper.h"
 
-#define SCHEDULE_HAND_MAX 20000			/* deliveries in memory */
-#define SCHEDULE_BODIES_MAX (64u * 1024 * 1024)	/* bytes of bodies in memory */
-#define SCHEDULE_UNCOMMITTED_MAX 10000		/* results */
+#define SCHEDULE_HAND_MAX 20000                 /* deliveries in memory */
+#define SCHEDULE_BODIES_MAX (64u * 1024 * 1024) /* bytes of bodies in memory */
+#define SCHEDULE_UNCOMMITTED_MAX 10000          /* results */
 #define SCHEDULE_LEASE_MAX 200
-#define SCHEDULE_HOPS_MAX 4096			/* read from the store for status */
+#define SCHEDULE_HOPS_MAX 4096 /* read from the store for status */
 
 struct schedule {
 	struct net_loop *loop;
 	struct keeper *keeper;
 	struct worker_pool *file_pool;
-	struct inbox from_keeper;	/* arrivals, results, queries */
-	struct inbox from_workers;	/* Maildir jobs, notices */
+	struct inbox from_keeper;  /* arrivals, results, queries */
+	struct inbox from_workers; /* Maildir jobs, notices */
 	struct lane **lanes;
 	unsigned lane_count;
-	struct id_source ids;		/* of notices */
+	struct id_source ids; /* of notices */
 	const struct setup *setup;
-	unsigned generation;		/* counts setups */
+	unsigned generation; /* counts setups */
 
-	struct map *hops;		/* by key: struct hop */
+	struct map *hops; /* by key: struct hop */
 	struct list hop_list;
-	struct map *slots;		/* by id: struct hop_slot */
+	struct map *slots; /* by id: struct hop_slot */
 	uint64_t last_slot;
 	unsigned next_lane;
-	size_t hand_count;		/* deliveries in memory, those with slots included */
+	size_t hand_count; /* deliveries in memory, those with slots included */
 	size_t body_bytes;
 	size_t uncommitted;
-	struct mailbox_chain *to_lane;	/* one a lane, posted at the end of the turn */
-	struct list to_release;		/* of struct spool_delivery */
-	size_t release_count;		/* of them; 1 at least while the store is down */
-	int64_t release_at_ms;		/* wall: when they are given back */
+	struct mailbox_chain *to_lane; /* one a lane, posted at the end of the turn */
+	struct list to_release;        /* of struct spool_delivery */
+	size_t release_count;          /* of them; 1 at least while the store is down */
+	int64_t release_at_ms;         /* wall: when they are given back */
 
 	struct net_timer timer;
-	int64_t timer_at_ms;		/* wall; 0: not running */
+	int64_t timer_at_ms; /* wall; 0: not running */
 	bool surveying;
-	bool survey_again;		/* something changed meanwhile */
-	int64_t survey_at_ms;		/* wall: the next look at the whole store */
-	struct spool_stats stats;	/* as of the last survey */
-	bool rekeying, rekey_again;	/* a sweep after a reload is under way, must begin anew */
-	int64_t rekey_at_ms;		/* wall: when it is tried again; 0: it did not fail */
-	bool stopping;			/* nothing new begins */
+	bool survey_again;          /* something changed meanwhile */
+	int64_t survey_at_ms;       /* wall: the next look at the whole store */
+	struct spool_stats stats;   /* as of the last survey */
+	bool rekeying, rekey_again; /* a sweep after a reload is under way, must begin anew */
+	int64_t rekey_at_ms;        /* wall: when it is tried again; 0: it did not fail */
+	bool stopping;              /* nothing new begins */
 };
 
 /* The lanes must be running. setup is referenced. Looks at the store at once. */
 void schedule_init(struct schedule *s, struct net_loop *loop, struct worker_pool *file_pool,
-		   unsigned node, uint64_t last_id);
+    unsigned node, uint64_t last_id);
 void schedule_start(struct schedule *s, struct keeper *keeper, struct lane **lanes,
-		    unsigned lane_count, const struct setup *setup);
+    unsigned lane_count, const struct setup *setup);
 /* Where the keeper posts arrivals. */
 struct mailbox *schedule_arrivals(struct schedule *s);
 
@@ -78,7 +78,8 @@ void schedule_progress(struct schedule *s, struct job_progress *progress);
 /* Posts what the turn has collected, after giving jobs to hops that can take some. */
 void schedule_turn_end(struct schedule *s);
 
-/* Everything that waits in memory goes back to disk, so that the operator's changes can reach it. */
+/* Everything that waits in memory goes back to disk, so that the operator's changes can reach it.
+ */
 void schedule_release_ready(struct schedule *s);
 /* Looks at the store soon: rows may have become due. */
 void schedule_survey(struct schedule *s);
@@ -99,7 +100,7 @@ void schedule_workers_ended(struct schedule *s);
 void schedule_fini(struct schedule *s);
 
 /* For relay/outcome.h: */
-struct hop *schedule_hop(struct schedule *s, struct span key);	/* made when it is new */
+struct hop *schedule_hop(struct schedule *s, struct span key); /* made when it is new */
 /* A result for the keeper; taken. wake_ms: when its delivery is due again, or 0. */
 void schedule_post_result(struct schedule *s, struct spool_result *result, bool survey);
 /* A delivery goes back to disk as it was. Taken. */

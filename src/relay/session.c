@@ -28,13 +28,14 @@ static void begin_line(const struct session *s, struct log_line *line, enum even
 
 static void log_recipients(const struct session *s, struct log_line *line)
 {
-	const struct spool_draft *draft = s->submission->draft ? s->submission->draft :
-								  s->submission->accept.draft;
+	const struct spool_draft *draft =
+	    s->submission->draft ? s->submission->draft : s->submission->accept.draft;
 	struct list *head = draft ? (struct list *)&draft->deliveries : NULL;
 
 	if (!head)
 		return;
-	LIST_FOR_EACH(position, head) {
+	LIST_FOR_EACH(position, head)
+	{
 		struct spool_delivery *d = LIST_ENTRY(position, struct spool_delivery, link);
 		for (unsigned i = 0; i < d->recipient_count; i++)
 			log_span(line, "to", d->recipients[i].address);
@@ -47,13 +48,13 @@ static void end_transaction(struct session *s)
 {
 	if (s->submission && !s->submission->with_keeper)
 		submission_destroy(&s->submission);
-	s->submission = NULL;		/* the keeper's answer destroys the other kind */
+	s->submission = NULL; /* the keeper's answer destroys the other kind */
 	mem_free(s->reverse_path);
 	s->reverse_path = NULL;
 }
 
-/* A client that gives up after an accepted recipient leaves a trace, so that "it never arrived" can be
-   answered. */
+/* A client that gives up after an accepted recipient leaves a trace, so that "it never arrived" can
+   be answered. */
 static void drop_transaction(struct session *s, const char *reason)
 {
 	struct log_line line;
@@ -118,12 +119,14 @@ static bool begin_submission(struct session *s, const struct smtp_server_event *
 	envelope.flags = (event->mail.is_eight_bit ? SPOOL_FLAG_8BIT : 0) |
 			 (policy_may_relay(&client) ? SPOOL_FLAG_SUBMITTED : 0) |
 			 (s->smtp.tls_active ? SPOOL_FLAG_TLS : 0);
-	s->reverse_path = mem_dup(event->mail.address.mailbox.data, event->mail.address.mailbox.len);
+	s->reverse_path =
+	    mem_dup(event->mail.address.mailbox.data, event->mail.address.mailbox.len);
 	describe_trace(s, &trace, address);
 	trace.submitted = (envelope.flags & SPOOL_FLAG_SUBMITTED) != 0;
 	s->submission = submission_begin(s->lane, s->handle, &envelope, &trace);
 	if (s->submission)
-		s->submission->trace.client_address = s->submission->draft->message->envelope.client;
+		s->submission->trace.client_address =
+		    s->submission->draft->message->envelope.client;
 	return s->submission != NULL;
 }
 
@@ -149,8 +152,8 @@ static void handle_mail(struct session *s, const struct smtp_server_event *event
 	buf_fini(&whole);
 }
 
-static void refuse_recipient(struct session *s, struct span recipient,
-			     const struct policy_verdict *verdict)
+static void refuse_recipient(
+    struct session *s, struct span recipient, const struct policy_verdict *verdict)
 {
 	const struct config_refusal *own = verdict->refusal;
 	struct log_line line;
@@ -175,7 +178,7 @@ static void handle_rcpt(struct session *s, const struct smtp_server_event *event
 
 	buf_init(&scratch, 1024);
 	policy_recipient(s->setup, &client, span_from_string(s->reverse_path), &event->rcpt.address,
-			 &scratch, &verdict);
+	    &scratch, &verdict);
 	if (!submission_has_room(s->submission)) {
 		smtp_server_answer(&s->smtp, SMTP_REPLY_TOO_BUSY, NULL);
 	} else if (verdict.target_count == 0) {
@@ -248,8 +251,8 @@ static void handle_refused(struct session *s, const struct smtp_server_event *ev
 
 /* ---- TLS ---- */
 
-/* What was said in clear counts no more (RFC 3207, 4.2), and who signed in there may have been somebody
-   else. */
+/* What was said in clear counts no more (RFC 3207, 4.2), and who signed in there may have been
+   somebody else. */
 static void start_tls(struct session *s)
 {
 	size_t injected;
@@ -356,7 +359,8 @@ static void destroy(struct session *s, enum conn_close how)
 	log_closed(s);
 	watch_session_note(s, s->end);
 	session_auth_forget(s);
-	account_census_leave(lane->services->census, span_from_string(s->listener->label), &address);
+	account_census_leave(
+	    lane->services->census, span_from_string(s->listener->label), &address);
 	lane_place_free(lane, s->handle);
 	list_remove(&s->link);
 	lane->session_count--;
@@ -411,8 +415,9 @@ static bool end_if_over(struct session *s)
 {
 	if (s->end) {
 		destroy(s, s->question == SESSION_QUESTION_NONE &&
-				   strcmp(s->end, smtp_close_name(SMTP_CLOSE_QUIT)) == 0 ?
-				   CONN_CLOSE_FLUSH : CONN_CLOSE_LINGER);
+				   strcmp(s->end, smtp_close_name(SMTP_CLOSE_QUIT)) == 0
+			       ? CONN_CLOSE_FLUSH
+			       : CONN_CLOSE_LINGER);
 		return true;
 	}
 	if (conn_eof(s->conn) && s->question == SESSION_QUESTION_NONE && !s->tls_pending) {
@@ -477,15 +482,15 @@ static bool enter(struct lane *lane, struct session *s)
 		.address_max = exempt ? 0 : listener->connections_per_address,
 	};
 	enum account_census_result result = account_census_enter(
-		lane->services->census, span_from_string(listener->label), &address, limits);
+	    lane->services->census, span_from_string(listener->label), &address, limits);
 	struct log_line line;
 
 	if (result == ACCOUNT_CENSUS_ENTERED)
 		return true;
 	begin_line(s, &line, EVENT_SESSION_REFUSED);
 	log_text(&line, "listener", listener->label);
-	log_text(&line, "reason", result == ACCOUNT_CENSUS_ADDRESS_FULL ?
-		 "connections-per-address" : "connections-max");
+	log_text(&line, "reason",
+	    result == ACCOUNT_CENSUS_ADDRESS_FULL ? "connections-per-address" : "connections-max");
 	log_end(&line);
 	return false;
 }
@@ -493,17 +498,17 @@ static bool enter(struct lane *lane, struct session *s)
 /* A short way out that costs no session: the reply in clear, and the end. */
 static void turn_away(struct session *s, int fd)
 {
-	struct smtp_reply const *reply =
-		smtp_reply_get(SMTP_REPLY_CLOSING_CONNECTIONS);
+	struct smtp_reply const *reply = smtp_reply_get(SMTP_REPLY_CLOSING_CONNECTIONS);
 	struct conn *conn = conn_open(&s->lane->loop, fd, &s->peer, NULL, NULL);
 
 	if (conn && s->listener->tls != CONFIG_TLS_MODE_IMPLICIT)
-		buf_printf(conn_output(conn), "%u %s %s\r\n", reply->code, reply->enhanced, reply->text);
+		buf_printf(
+		    conn_output(conn), "%u %s %s\r\n", reply->code, reply->enhanced, reply->text);
 	conn_close(&conn, CONN_CLOSE_LINGER);
 }
 
 void session_accept(struct lane *lane, const struct config_listener *listener, int fd,
-		    const struct net_address *peer)
+    const struct net_address *peer)
 {
 	size_t index = (size_t)(listener - lane->setup->config->listeners);
 	struct session *s = MEM_NEW(struct session);
@@ -513,7 +518,7 @@ void session_accept(struct lane *lane, const struct config_listener *listener, i
 	s->peer = *peer;
 	s->number = ++lane->sessions_born * lane->services->lane_count + lane->index;
 	s->trusted = config_networks_contain(listener->relay_from, listener->relay_from_count,
-					     (const struct sockaddr_storage *)&peer->any);
+	    (const struct sockaddr_storage *)&peer->any);
 	if (!enter(lane, s)) {
 		turn_away(s, fd);
 		mem_free(s);
@@ -551,8 +556,8 @@ void session_committed(struct session *s, enum keeper_answer answer, const char 
 	case KEEPER_KEPT:
 		s->messages++;
 		log_accepted(s, s->submission);
-		smtp_server_answer(&s->smtp, SMTP_REPLY_MESSAGE_KEPT, "%s kept",
-				   id_format(s->submission->id, id));
+		smtp_server_answer(
+		    &s->smtp, SMTP_REPLY_MESSAGE_KEPT, "%s kept", id_format(s->submission->id, id));
 		end_transaction(s);
 		break;
 	case KEEPER_FULL:

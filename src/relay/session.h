@@ -4,8 +4,8 @@
 
 /*
  * One client's connection, from accept to close: carries bytes between the connection and the SMTP
- * machine, steps AUTH, asks policy about recipients, and hands messages to the submission. It has one
- * question open at a time (a password, a commit); the machine consumes nothing meanwhile and
+ * machine, steps AUTH, asks policy about recipients, and hands messages to the submission. It has
+ * one question open at a time (a password, a commit); the machine consumes nothing meanwhile and
  * the idle deadline rests.
  *
  * A session keeps the setup it began with.
@@ -20,7 +20,7 @@
 enum session_question {
 	SESSION_QUESTION_NONE,
 	SESSION_QUESTION_PASSWORD,
-	SESSION_QUESTION_WRITE,		/* a worker must write before more content is read */
+	SESSION_QUESTION_WRITE, /* a worker must write before more content is read */
 	SESSION_QUESTION_COMMIT,
 };
 
@@ -33,23 +33,23 @@ struct session {
 	const struct setup *setup;
 	const struct config_listener *listener;
 	struct net_address peer;
-	bool trusted;			/* relay-from */
-	bool tls_pending;		/* the handshake is under way */
-	bool command_waits;		/* the deadline of the present command is running */
+	bool trusted;       /* relay-from */
+	bool tls_pending;   /* the handshake is under way */
+	bool command_waits; /* the deadline of the present command is running */
 	enum session_question question;
-	uint64_t number;		/* "session=" in the log */
-	char *login;			/* NULL before AUTH has succeeded */
-	struct sasl_server *sasl;	/* during an exchange */
-	char *reverse_path;		/* of the transaction */
-	struct submission *submission;	/* NULL outside a transaction, and before MAIL is answered */
-	unsigned messages;		/* accepted */
-	const char *end;		/* why the session ended, for the log */
-	char *payload_seen;		/* watched: an AUTH payload that is not yet described */
+	uint64_t number;               /* "session=" in the log */
+	char *login;                   /* NULL before AUTH has succeeded */
+	struct sasl_server *sasl;      /* during an exchange */
+	char *reverse_path;            /* of the transaction */
+	struct submission *submission; /* NULL outside a transaction, and before MAIL is answered */
+	unsigned messages;             /* accepted */
+	const char *end;               /* why the session ended, for the log */
+	char *payload_seen;            /* watched: an AUTH payload that is not yet described */
 };
 
 /* Takes fd. Turned away at once when the limits say so. */
 void session_accept(struct lane *lane, const struct config_listener *listener, int fd,
-		    const struct net_address *peer);
+    const struct net_address *peer);
 
 /* Answers to the session's question. */
 void session_password_checked(struct session *s, enum account_check_result result);

@@ -33,15 +33,16 @@ static void fail(struct session *s, enum smtp_reply_id reply, const char *reason
 {
 	struct log_line line;
 
-	begin_line(s, &line, reply == SMTP_REPLY_AUTH_TEMPORARY ? EVENT_AUTH_UNAVAILABLE :
-								   EVENT_AUTH_FAILED);
+	begin_line(s, &line,
+	    reply == SMTP_REPLY_AUTH_TEMPORARY ? EVENT_AUTH_UNAVAILABLE : EVENT_AUTH_FAILED);
 	log_text(&line, "reason", reason);
 	if (s->sasl && s->sasl->identity.has_line_end)
-		log_text(&line, "hint", "the name or password ends with a line end: "
-					"was it made by echo without -n?");
+		log_text(&line, "hint",
+		    "the name or password ends with a line end: "
+		    "was it made by echo without -n?");
 	log_end(&line);
-	smtp_server_auth_failure(&s->smtp, reply,
-				 reply == SMTP_REPLY_AUTH_MALFORMED ? reason : NULL);
+	smtp_server_auth_failure(
+	    &s->smtp, reply, reply == SMTP_REPLY_AUTH_MALFORMED ? reason : NULL);
 	session_auth_forget(s);
 }
 
@@ -89,8 +90,8 @@ static void check(struct session *s)
 		.deadline_ms = now + SESSION_AUTH_DEADLINE_MS,
 	};
 
-	session_auth_checked(s, account_check_begin(s->lane->services->checker, s->setup->users,
-						    &question));
+	session_auth_checked(
+	    s, account_check_begin(s->lane->services->checker, s->setup->users, &question));
 }
 
 static void act(struct session *s, enum sasl_outcome outcome)

@@ -3,13 +3,13 @@
 #define FRANK_RELAY_SESSION_AUTH_H
 
 /*
- * AUTH in a session: steps the mechanism, has the password checked off the loop, tells the machine. The
- * client learns nothing about which of user and password was wrong.
+ * AUTH in a session: steps the mechanism, has the password checked off the loop, tells the machine.
+ * The client learns nothing about which of user and password was wrong.
  */
 
 #include "relay/session.h"
 
-#define SESSION_AUTH_DEADLINE_MS 30000	/* for the check; then 454 4.7.0 */
+#define SESSION_AUTH_DEADLINE_MS 30000 /* for the check; then 454 4.7.0 */
 
 void session_auth_begin(struct session *s, const struct smtp_server_event *event);
 void session_auth_response(struct session *s, const struct smtp_server_event *event);

@@ -22,8 +22,8 @@ static bool load_users(struct setup *setup, struct buf *problems)
 		for (size_t i = 0; i < notes->count; i++) {
 			account_note_format(&notes->items[i], path, text, sizeof(text));
 			complain(problems,
-				 notes->items[i].kind == ACCOUNT_NOTE_ERROR ? "error" : "warning",
-				 NULL, text);
+			    notes->items[i].kind == ACCOUNT_NOTE_ERROR ? "error" : "warning", NULL,
+			    text);
 		}
 	}
 	mem_free(notes);
@@ -32,16 +32,16 @@ static bool load_users(struct setup *setup, struct buf *problems)
 	return !path || setup->users;
 }
 
-static bool load_certificate(struct setup *setup, const struct setup *previous,
-			     struct buf *problems)
+static bool load_certificate(
+    struct setup *setup, const struct setup *previous, struct buf *problems)
 {
 	const struct config *config = setup->config;
 	struct fault fault;
 
 	if (!config->tls.certificate)
 		return true;
-	setup->tls = tls_server_context_create(config->tls.certificate, config->tls.key,
-					       previous ? previous->tls : NULL, &fault);
+	setup->tls = tls_server_context_create(
+	    config->tls.certificate, config->tls.key, previous ? previous->tls : NULL, &fault);
 	if (!setup->tls)
 		complain(problems, "error", NULL, fault.text);
 	return setup->tls != NULL;
@@ -59,7 +59,7 @@ static bool load_recipients(struct setup *setup, struct buf *problems)
 		if (!config->domains[i].recipients_file)
 			continue;
 		setup->domains[i].recipients =
-			recipients_read(config->domains[i].recipients_file, &fault);
+		    recipients_read(config->domains[i].recipients_file, &fault);
 		if (!setup->domains[i].recipients) {
 			complain(problems, "error", NULL, fault.text);
 			good = false;
@@ -80,7 +80,8 @@ static bool check_aliases(const struct setup *setup, struct buf *problems)
 			if (alias->address_count <= SETUP_ALIAS_ADDRESSES_MAX)
 				continue;
 			config_origin_format(alias->origin, origin);
-			complain(problems, "error", origin, "an alias leads to 100 addresses at most");
+			complain(
+			    problems, "error", origin, "an alias leads to 100 addresses at most");
 			good = false;
 		}
 	}
@@ -88,7 +89,7 @@ static bool check_aliases(const struct setup *setup, struct buf *problems)
 }
 
 static void set_server(struct smtp_server_settings *server, const struct config *config,
-		       const struct config_listener *listener, bool trusted)
+    const struct config_listener *listener, bool trusted)
 {
 	*server = (struct smtp_server_settings){
 		.hostname = config->hostname,
@@ -134,8 +135,8 @@ static bool key_is_taken(const struct setup *setup, struct span key)
 
 /* "via as account", and a number behind it where two routes would share the key: their limits, and
    what is learned of them, are their own. */
-static char *make_key(const struct setup *setup, const char *via,
-		      const struct config_account *account)
+static char *make_key(
+    const struct setup *setup, const char *via, const struct config_account *account)
 {
 	struct buf key;
 	size_t bare;
@@ -152,8 +153,8 @@ static char *make_key(const struct setup *setup, const char *via,
 	return buf_take_string(&key);
 }
 
-static struct setup_hop *add_hop(struct setup *setup, const char *name,
-				 const struct config_account *account)
+static struct setup_hop *add_hop(
+    struct setup *setup, const char *name, const struct config_account *account)
 {
 	struct setup_hop *hop = &setup->hops[setup->hop_count];
 	const struct config *config = setup->config;
@@ -169,8 +170,8 @@ static struct setup_hop *add_hop(struct setup *setup, const char *name,
 	return hop;
 }
 
-static bool load_account(struct setup_hop *hop, const struct config_account *account,
-			 struct buf *problems)
+static bool load_account(
+    struct setup_hop *hop, const struct config_account *account, struct buf *problems)
 {
 	char origin[CONFIG_ORIGIN_TEXT_MAX];
 	struct fault fault;
@@ -184,15 +185,16 @@ static bool load_account(struct setup_hop *hop, const struct config_account *acc
 	}
 	if (exposed) {
 		fault_set(&fault, FAULT_LOCAL,
-			  "%s holds a password and everybody on this machine may read it: "
-			  "chmod 600 %s", account->password_file, account->password_file);
+		    "%s holds a password and everybody on this machine may read it: "
+		    "chmod 600 %s",
+		    account->password_file, account->password_file);
 		complain(problems, "warning", origin, fault.text);
 	}
 	return true;
 }
 
-static bool load_trust(struct setup_hop *hop, bool verify, const char *trust_path,
-		       struct buf *problems)
+static bool load_trust(
+    struct setup_hop *hop, bool verify, const char *trust_path, struct buf *problems)
 {
 	struct tls_client_policy policy = { .verify = verify, .trust_path = trust_path };
 	struct fault fault;
@@ -211,8 +213,8 @@ static bool add_refusal(struct setup *setup, const struct config_route *route)
 	struct setup_hop *hop;
 
 	fault_set(&name, FAULT_PERMANENT, "refuse %u%s%s %s", route->refuse.code,
-		  route->refuse.enhanced ? " " : "",
-		  route->refuse.enhanced ? route->refuse.enhanced : "", route->refuse.text);
+	    route->refuse.enhanced ? " " : "", route->refuse.enhanced ? route->refuse.enhanced : "",
+	    route->refuse.text);
 	hop = add_hop(setup, name.text, NULL);
 	hop->kind = SETUP_HOP_REFUSE;
 	hop->route = route;
@@ -242,8 +244,8 @@ static bool add_route(struct setup *setup, const struct config_route *route, str
 	return load_trust(hop, route->tls_verify, route->tls_trust, problems) && good;
 }
 
-static bool add_domain(struct setup *setup, const struct config_domain *domain,
-		       struct buf *problems)
+static bool add_domain(
+    struct setup *setup, const struct config_domain *domain, struct buf *problems)
 {
 	struct setup_hop *hop = add_hop(setup, domain->deliver.text, NULL);
 
@@ -259,8 +261,8 @@ static bool make_hops(struct setup *setup, struct buf *problems)
 	const struct config *config = setup->config;
 	bool good = true;
 
-	setup->hops = mem_alloc_array(config->route_count + config->domain_count + 1,
-				      sizeof(*setup->hops));
+	setup->hops =
+	    mem_alloc_array(config->route_count + config->domain_count + 1, sizeof(*setup->hops));
 	for (size_t i = 0; i < config->route_count; i++)
 		good &= add_route(setup, &config->routes[i], problems);
 	for (size_t i = 0; i < config->domain_count; i++)
@@ -292,8 +294,8 @@ static void destroy(struct setup *setup)
 	mem_free(setup);
 }
 
-const struct setup *setup_create(const struct config *config, const struct setup *previous,
-				 struct buf *problems_out)
+const struct setup *setup_create(
+    const struct config *config, const struct setup *previous, struct buf *problems_out)
 {
 	struct setup *setup = MEM_NEW(struct setup);
 	bool good;
@@ -336,8 +338,8 @@ const struct setup_hop *setup_hop_by_route(const struct setup *setup, size_t rou
 	return &setup->hops[route == CONFIG_NO_ROUTE ? setup->hop_count - 1 : route];
 }
 
-const struct setup_hop *setup_hop_for(const struct setup *setup,
-				      const struct config_question *question)
+const struct setup_hop *setup_hop_for(
+    const struct setup *setup, const struct config_question *question)
 {
 	const struct config_domain *domain;
 	struct span local, name;
@@ -358,8 +360,8 @@ const struct setup_hop *setup_hop_by_key(const struct setup *setup, struct span 
 	return NULL;
 }
 
-const struct config_listener *setup_listener_at(const struct setup *setup,
-						const struct config_address *address)
+const struct config_listener *setup_listener_at(
+    const struct setup *setup, const struct config_address *address)
 {
 	const struct config *config = setup->config;
 

@@ -16,27 +16,27 @@
 #include "relay/recipients.h"
 #include "smtp/server.h"
 
-#define SETUP_ALIAS_ADDRESSES_MAX 100	/* more are an error: all of them are taken, or none */
+#define SETUP_ALIAS_ADDRESSES_MAX 100 /* more are an error: all of them are taken, or none */
 
 /* Where deliveries go: the destination of a route or of a domain. */
 enum setup_hop_kind {
-	SETUP_HOP_SESSION,	/* SMTP or LMTP, through a lane */
-	SETUP_HOP_MAILDIR,	/* through a worker */
+	SETUP_HOP_SESSION, /* SMTP or LMTP, through a lane */
+	SETUP_HOP_MAILDIR, /* through a worker */
 	SETUP_HOP_DISCARD,
-	SETUP_HOP_REFUSE,	/* a route's refusal: fails for good */
-	SETUP_HOP_NOWHERE,	/* no route fits: waits for a better configuration */
+	SETUP_HOP_REFUSE,  /* a route's refusal: fails for good */
+	SETUP_HOP_NOWHERE, /* no route fits: waits for a better configuration */
 };
 
 struct setup_hop {
-	char *key;		/* "submission://smtp.example.net:587 as up"; names the hop in the queue */
+	char *key; /* "submission://smtp.example.net:587 as up"; names the hop in the queue */
 	enum setup_hop_kind kind;
-	const struct config_route *route;	/* NULL for a domain and NOWHERE */
-	const struct config_domain *domain;	/* NULL for a route and NOWHERE */
+	const struct config_route *route;   /* NULL for a domain and NOWHERE */
+	const struct config_domain *domain; /* NULL for a route and NOWHERE */
 	const struct config_via *vias;
 	size_t via_count;
-	struct span login;	/* both empty without an account */
-	struct buf password;	/* secret */
-	struct tls_client_context *tls;		/* SESSION only */
+	struct span login;              /* both empty without an account */
+	struct buf password;            /* secret */
+	struct tls_client_context *tls; /* SESSION only */
 	/* A route's, or what holds for domains. */
 	struct config_retry retry;
 	int64_t lifetime_ms, delay_warning_ms;
@@ -45,19 +45,20 @@ struct setup_hop {
 };
 
 struct setup_domain {
-	struct recipients *recipients;		/* for "recipients file" */
-	size_t hop;				/* index into hops */
+	struct recipients *recipients; /* for "recipients file" */
+	size_t hop;                    /* index into hops */
 };
 
 struct setup {
 	const struct config *config;
-	struct account_users *users;		/* NULL: none configured */
-	struct recipients *mailboxes;		/* theirs; NULL without users */
-	struct tls_server_context *tls;		/* NULL: none configured */
-	struct setup_hop *hops;			/* one a route, in order; then one a domain; then NOWHERE */
+	struct account_users *users;    /* NULL: none configured */
+	struct recipients *mailboxes;   /* theirs; NULL without users */
+	struct tls_server_context *tls; /* NULL: none configured */
+	struct setup_hop *hops;         /* one a route, in order; then one a domain; then NOWHERE */
 	size_t hop_count;
-	struct setup_domain *domains;		/* as config->domains */
-	/* For each listener: [0] for strangers, [1] for the networks of relay-from, who need no AUTH. */
+	struct setup_domain *domains; /* as config->domains */
+	/* For each listener: [0] for strangers, [1] for the networks of relay-from, who need no
+	 * AUTH. */
 	struct smtp_server_settings (*servers)[2];
 	_Atomic unsigned references;
 };
@@ -65,19 +66,20 @@ struct setup {
 /* Loads what the configuration names. previous (may be NULL) lends its ticket keys. Takes the
    reference to config only on success. Each problem is a line in problems_out: errors, after which
    NULL is returned, and warnings. */
-const struct setup *setup_create(const struct config *config, const struct setup *previous,
-				 struct buf *problems_out);
+const struct setup *setup_create(
+    const struct config *config, const struct setup *previous, struct buf *problems_out);
 const struct setup *setup_ref(const struct setup *setup);
-void setup_unref(const struct setup **setup);	/* any thread; NULL is fine */
+void setup_unref(const struct setup **setup); /* any thread; NULL is fine */
 
-/* The hop for one recipient of a message: by route, or by the domain that takes it here. Never NULL. */
-const struct setup_hop *setup_hop_for(const struct setup *setup,
-				      const struct config_question *question);
+/* The hop for one recipient of a message: by route, or by the domain that takes it here. Never
+ * NULL. */
+const struct setup_hop *setup_hop_for(
+    const struct setup *setup, const struct config_question *question);
 const struct setup_hop *setup_hop_by_route(const struct setup *setup, size_t route);
-const struct setup_hop *setup_hop_by_key(const struct setup *setup, struct span key);	/* or NULL */
+const struct setup_hop *setup_hop_by_key(const struct setup *setup, struct span key); /* or NULL */
 
 /* The listener that has this address, or NULL. */
-const struct config_listener *setup_listener_at(const struct setup *setup,
-						const struct config_address *address);
+const struct config_listener *setup_listener_at(
+    const struct setup *setup, const struct config_address *address);
 
 #endif

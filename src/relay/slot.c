@@ -12,11 +12,11 @@
 
 enum slot_state {
 	SLOT_CONNECTING,
-	SLOT_IDLE,		/* ready, nothing to do */
+	SLOT_IDLE, /* ready, nothing to do */
 	SLOT_PROBING,
-	SLOT_LOADING,		/* the first bytes of a body are read */
+	SLOT_LOADING, /* the first bytes of a body are read */
 	SLOT_TRANSACTION,
-	SLOT_LEAVING,		/* QUIT was sent */
+	SLOT_LEAVING, /* QUIT was sent */
 };
 
 struct slot {
@@ -27,17 +27,17 @@ struct slot {
 	struct upstream *upstream;
 	struct upstream_learned learned;
 	bool learned_news;
-	const struct setup *setup;	/* of the session that is open */
+	const struct setup *setup; /* of the session that is open */
 	const struct setup_hop *hop;
-	struct job *job;		/* NULL: none */
-	unsigned next;			/* item under way, or the next one */
+	struct job *job; /* NULL: none */
+	unsigned next;   /* item under way, or the next one */
 	struct feed *feed;
-	bool reopen;			/* after leaving: for the job that waits */
-	bool stopping;			/* after this delivery */
-	unsigned messages;		/* on this session */
+	bool reopen;       /* after leaving: for the job that waits */
+	bool stopping;     /* after this delivery */
+	unsigned messages; /* on this session */
 	struct net_timer idle_timer;
 	int64_t idle_since_ms;
-	enum upstream_trouble about_us;	/* the hop complained about us inside a transaction */
+	enum upstream_trouble about_us; /* the hop complained about us inside a transaction */
 	char about_us_text[512];
 	/* The transaction: recipients that wait, and where they stand in the delivery. */
 	unsigned count;
@@ -46,7 +46,7 @@ struct slot {
 	bool decided[SPOOL_RECIPIENTS_MAX];
 	bool connection_limit;
 	bool mail_answered;
-	bool ended_by_message;		/* the session was given up, and the hop is not at fault */
+	bool ended_by_message; /* the session was given up, and the hop is not at fault */
 };
 
 static void next_item(struct slot *slot);
@@ -122,7 +122,7 @@ static void destroy(struct slot *slot, enum upstream_trouble trouble, const char
 /* ---- the session ---- */
 
 static void observe(void *context, const struct trace_dialogue *dialogue, enum smtp_line_kind kind,
-		    struct span text, bool tls_active)
+    struct span text, bool tls_active)
 {
 	struct slot *slot = context;
 	struct trace_dialogue full = *dialogue;
@@ -145,12 +145,11 @@ static void open_session(struct slot *slot)
 	struct upstream_settings settings = {
 		.vias = hop->vias,
 		.via_count = hop->via_count,
-		.ehlo_name = span_from_string(route ? route->ehlo :
-						      slot->job->setup->config->hostname),
+		.ehlo_name =
+		    span_from_string(route ? route->ehlo : slot->job->setup->config->hostname),
 		.login = hop->login,
 		.password = buf_span(&hop->password),
-		.initial_response = route ? route->initial_response :
-					    CONFIG_INITIAL_RESPONSE_AUTO,
+		.initial_response = route ? route->initial_response : CONFIG_INITIAL_RESPONSE_AUTO,
 		.cleartext_auth = route && route->cleartext_auth,
 		.tls = hop->tls,
 		.tls_name = route ? route->tls_name : NULL,
@@ -159,14 +158,15 @@ static void open_session(struct slot *slot)
 
 	if (route && route->source_socket_len)
 		net_address_set(&settings.source, (const struct sockaddr *)&route->source_socket,
-				route->source_socket_len);
+		    route->source_socket_len);
 	setup_unref(&slot->setup);
 	slot->setup = setup_ref(slot->job->setup);
 	slot->hop = hop;
 	slot->state = SLOT_CONNECTING;
 	slot->messages = 0;
 	slot->reopen = false;
-	slot->upstream = upstream_create(&slot->lane->loop, &settings, &slot->learned, on_event, slot);
+	slot->upstream =
+	    upstream_create(&slot->lane->loop, &settings, &slot->learned, on_event, slot);
 	watch_slot(slot, slot->lane->watchers > 0);
 }
 
@@ -206,7 +206,7 @@ static void notice_limit(struct slot *slot, const struct smtp_received_reply *re
 {
 	if (smtp_reply_is_temporary(reply) &&
 	    (speaks_of(reply->text, "too many connections") || speaks_of(reply->text, "rate") ||
-	     speaks_of(reply->text, "concurrent") || speaks_of(reply->text, "connection limit")))
+		speaks_of(reply->text, "concurrent") || speaks_of(reply->text, "connection limit")))
 		slot->connection_limit = true;
 }
 
@@ -219,8 +219,8 @@ static void decide(struct slot *slot, size_t index, const struct smtp_received_r
 	if (slot->decided[index])
 		return;
 	slot->decided[index] = true;
-	spool_text_set(&recipient->reply,
-		       span_from_string(smtp_reply_format(reply, text, sizeof(text))));
+	spool_text_set(
+	    &recipient->reply, span_from_string(smtp_reply_format(reply, text, sizeof(text))));
 	if (smtp_reply_is_positive(reply)) {
 		recipient->state = SPOOL_RECIPIENT_DELIVERED;
 		if (smtp_remote_id_find(reply->text, &id))
@@ -272,8 +272,8 @@ static void complain_about_us(struct slot *slot, const struct smtp_received_repl
 	smtp_reply_format(reply, text, sizeof(text));
 	slot->about_us = UPSTREAM_TROUBLE_AUTH;
 	snprintf(slot->about_us_text, sizeof(slot->about_us_text),
-		 "%.100s wants us to sign in: %.300s%s", upstream_peer(slot->upstream), text,
-		 slot->hop->login.len ? "" : "; give the route an account");
+	    "%.100s wants us to sign in: %.300s%s", upstream_peer(slot->upstream), text,
+	    slot->hop->login.len ? "" : "; give the route an account");
 }
 
 static void on_recipient(struct slot *slot, const struct smtp_client_event *event)
@@ -363,15 +363,15 @@ static void collect_recipients(struct slot *slot, const struct spool_delivery *d
 static bool is_too_large(struct slot *slot, const struct spool_message *message)
 {
 	const struct smtp_extensions *offered =
-		smtp_client_extensions(upstream_client(slot->upstream));
+	    smtp_client_extensions(upstream_client(slot->upstream));
 	char text[200];
 
 	if (!offered->size || offered->size_max == 0 || message->size <= offered->size_max)
 		return false;
 	snprintf(text, sizeof(text),
-		 "552 5.3.4 the message has %llu octets, and %.80s takes %llu at most",
-		 (unsigned long long)message->size, offered->host,
-		 (unsigned long long)offered->size_max);
+	    "552 5.3.4 the message has %llu octets, and %.80s takes %llu at most",
+	    (unsigned long long)message->size, offered->host,
+	    (unsigned long long)offered->size_max);
 	decide_ourselves(slot, SPOOL_RECIPIENT_FAILED, text);
 	return true;
 }
@@ -392,14 +392,14 @@ static void send_mail(struct slot *slot)
 	slot->messages++;
 	if (smtp_client_mail(upstream_client(slot->upstream), &transaction))
 		return;
-	decide_ourselves(slot, SPOOL_RECIPIENT_FAILED,
-			 "550 5.1.3 an address of the envelope cannot be sent");
+	decide_ourselves(
+	    slot, SPOOL_RECIPIENT_FAILED, "550 5.1.3 an address of the envelope cannot be sent");
 	report_item(slot, JOB_ATTEMPTED);
 	next_item(slot);
 }
 
-/* The first bytes of the body are at hand before MAIL is said, so that an unreadable message costs the
-   session nothing. */
+/* The first bytes of the body are at hand before MAIL is said, so that an unreadable message costs
+   the session nothing. */
 static void load(struct slot *slot)
 {
 	struct fault fault;
@@ -464,7 +464,7 @@ static void next_item(struct slot *slot)
 		return;
 	}
 	slot->feed = feed_create(slot->lane->services->file_pool, &slot->lane->from_workers.box,
-				 item->delivery->message, item->body, slot->id);
+	    item->delivery->message, item->body, slot->id);
 	load(slot);
 }
 
@@ -475,7 +475,7 @@ static void on_ready(struct slot *slot)
 	slot->learned_news |= slot->state == SLOT_CONNECTING;
 	if (slot->state == SLOT_TRANSACTION && slot->about_us != UPSTREAM_TROUBLE_NONE) {
 		if (count_decided(slot) > 0)
-			report_item(slot, JOB_ATTEMPTED);	/* what was refused for good is */
+			report_item(slot, JOB_ATTEMPTED); /* what was refused for good is */
 		return_rest(slot);
 		leave(slot);
 		return;
@@ -536,13 +536,13 @@ static bool has_served(const struct slot *slot, const struct upstream_event *eve
 }
 
 /* A session that broke inside a transaction: what was not decided stays queued, and has been tried
-   once the hop had answered MAIL. A session that ended for the message's sake (refused in the middle
-   of its content, or unreadable here) says nothing against the hop. */
+   once the hop had answered MAIL. A session that ended for the message's sake (refused in the
+   middle of its content, or unreadable here) says nothing against the hop. */
 static void on_failed(struct slot *slot, const struct upstream_event *event)
 {
 	enum upstream_trouble trouble = event->trouble;
-	bool was_idle = slot->state == SLOT_IDLE || slot->state == SLOT_LEAVING ||
-			has_served(slot, event);
+	bool was_idle =
+	    slot->state == SLOT_IDLE || slot->state == SLOT_LEAVING || has_served(slot, event);
 	bool has_item = slot->job && slot->next < slot->job->count && slot->count > 0;
 
 	if (slot->ended_by_message || (has_item && count_decided(slot) == slot->count))
@@ -595,7 +595,8 @@ static void on_event(struct upstream *u, const struct upstream_event *event, voi
 
 static struct slot *find(struct lane *lane, uint64_t id)
 {
-	LIST_FOR_EACH(position, &lane->slots) {
+	LIST_FOR_EACH(position, &lane->slots)
+	{
 		struct slot *slot = LIST_ENTRY(position, struct slot, link);
 		if (slot->id == id)
 			return slot;
@@ -620,7 +621,7 @@ static void use_open_session(struct slot *slot)
 
 	net_timer_stop(&slot->idle_timer);
 	if (slot->job->setup != slot->setup) {
-		slot->reopen = true;	/* a reload: its logins and policies count from now on */
+		slot->reopen = true; /* a reload: its logins and policies count from now on */
 		leave(slot);
 	} else if (idle_ms >= SLOT_PROBE_AFTER_MS) {
 		slot->state = SLOT_PROBING;
@@ -652,7 +653,7 @@ void slot_take_job(struct lane *lane, struct job **job)
 	else if (slot->state == SLOT_IDLE)
 		use_open_session(slot);
 	else
-		slot->reopen = true;	/* it is leaving: a new session follows */
+		slot->reopen = true; /* it is leaving: a new session follows */
 }
 
 void slot_close(struct lane *lane, uint64_t id)
@@ -679,7 +680,8 @@ void slot_fed(struct lane *lane, uint64_t id)
 
 void slot_stop_all(struct lane *lane)
 {
-	LIST_FOR_EACH_SAFE(position, &lane->slots) {
+	LIST_FOR_EACH_SAFE(position, &lane->slots)
+	{
 		struct slot *slot = LIST_ENTRY(position, struct slot, link);
 		slot->stopping = true;
 		if (slot->state == SLOT_IDLE)
@@ -692,11 +694,11 @@ void slot_stop_all(struct lane *lane)
 void slot_cut_all(struct lane *lane)
 {
 	LIST_FOR_EACH_SAFE(position, &lane->slots)
-		destroy(LIST_ENTRY(position, struct slot, link), UPSTREAM_TROUBLE_NONE, NULL);
+	destroy(LIST_ENTRY(position, struct slot, link), UPSTREAM_TROUBLE_NONE, NULL);
 }
 
 void slot_watch_all(struct lane *lane, bool watched)
 {
 	LIST_FOR_EACH(position, &lane->slots)
-		watch_slot(LIST_ENTRY(position, struct slot, link), watched);
+	watch_slot(LIST_ENTRY(position, struct slot, link), watched);
 }

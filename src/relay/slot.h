@@ -3,16 +3,17 @@
 #define FRANK_RELAY_SLOT_H
 
 /*
- * A connection to a next hop in a lane, and the job it works on: one transaction a delivery, one after
- * the other on the same session. A session that has been idle for 5 s is probed with RSET before it is
- * used; when that finds it dead, a new one is opened and no message is the worse for it.
+ * A connection to a next hop in a lane, and the job it works on: one transaction a delivery, one
+ * after the other on the same session. A session that has been idle for 5 s is probed with RSET
+ * before it is used; when that finds it dead, a new one is opened and no message is the worse for
+ * it.
  */
 
 #include "relay/job.h"
 #include "relay/lane.h"
 
 #define SLOT_PROBE_AFTER_MS 5000
-#define SLOT_IDLE_MAX_MS 30000	/* then QUIT */
+#define SLOT_IDLE_MAX_MS 30000 /* then QUIT */
 
 struct slot;
 

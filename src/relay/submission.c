@@ -8,7 +8,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define BODY_MAX (512 * 1024)	/* what a header that is still undecided may bring beyond the limit */
+#define BODY_MAX (512 * 1024) /* what a header that is still undecided may bring beyond the limit  \
+			       */
 
 static void charge(struct submission *s)
 {
@@ -37,8 +38,7 @@ static void refuse(struct submission *s, enum smtp_reply_id reply, const char *w
 /* ---- envelope ---- */
 
 struct submission *submission_begin(struct lane *lane, struct account_handle asker,
-				    const struct spool_envelope *envelope,
-				    const struct message_trace *trace)
+    const struct spool_envelope *envelope, const struct message_trace *trace)
 {
 	struct spool_message *message;
 	struct submission *s;
@@ -70,13 +70,12 @@ void submission_add(struct submission *s, const struct policy_verdict *verdict)
 	for (size_t i = 0; i < verdict->target_count; i++) {
 		const struct setup_hop *hop = verdict->targets[i].hop;
 		struct spool_delivery *delivery = spool_draft_add(
-			s->draft, span_from_string(hop->key), verdict->targets[i].address);
+		    s->draft, span_from_string(hop->key), verdict->targets[i].address);
 
 		delivery->next_attempt_ms = now;
 		delivery->expires_ms = now + hop->lifetime_ms;
 		delivery->warn_ms = hop->delay_warning_ms ? now + hop->delay_warning_ms : 0;
-		s->trace.recipient =
-			delivery->recipients[delivery->recipient_count - 1].address;
+		s->trace.recipient = delivery->recipients[delivery->recipient_count - 1].address;
 		s->envelope += sizeof(struct spool_recipient) + verdict->targets[i].address.len;
 	}
 	s->recipients++;
@@ -125,7 +124,7 @@ static bool wants_file(const struct submission *s)
 static void begin_file(struct submission *s)
 {
 	s->large = large_write_create(s->lane->services->file_pool, &s->lane->from_workers.box,
-				      s->lane->services->spool_path, s->id, s->asker);
+	    s->lane->services->spool_path, s->id, s->asker);
 	add_prefix(s);
 }
 
@@ -149,8 +148,7 @@ enum submission_step submission_content(struct submission *s, struct span conten
 	if (s->refused)
 		return SUBMISSION_GO_ON;
 	message_header_feed(&s->header, content);
-	if (!buf_append(&s->body, content) ||
-	    s->lane->draft_bytes >= lane_draft_share(s->lane)) {
+	if (!buf_append(&s->body, content) || s->lane->draft_bytes >= lane_draft_share(s->lane)) {
 		refuse(s, SMTP_REPLY_TOO_BUSY, NULL);
 		return SUBMISSION_GO_ON;
 	}
@@ -222,7 +220,8 @@ enum submission_step submission_written(struct submission *s)
 	s->writing = 0;
 	charge(s);
 	if (!large_write_result(s->large, &s->draft, &fault))
-		refuse(s, SMTP_REPLY_NO_SPACE, "the disk did not take the message; try again later");
+		refuse(
+		    s, SMTP_REPLY_NO_SPACE, "the disk did not take the message; try again later");
 	if (s->refused)
 		return s->complete ? SUBMISSION_REFUSED : SUBMISSION_GO_ON;
 	if (was_finishing)

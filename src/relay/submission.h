@@ -5,8 +5,8 @@
 /*
  * One transaction of a session on its way to the spool: envelope, body, and the question to the
  * keeper. The id is made at MAIL. A body stays in memory up to 256 KiB, or up to 64 KiB while
- * half of the lane's share for drafts is used; beyond that it goes on in a file of its own, written by
- * a worker (relay/large_write.h). With the share used up the transaction is refused with 452.
+ * half of the lane's share for drafts is used; beyond that it goes on in a file of its own, written
+ * by a worker (relay/large_write.h). With the share used up the transaction is refused with 452.
  *
  * The message gets its prefix (Received; for submitted mail also the fields that are missing) once
  * its header is known.
@@ -24,37 +24,36 @@ struct large_write;
 
 /* What the session has to do next. */
 enum submission_step {
-	SUBMISSION_GO_ON,	/* read on */
-	SUBMISSION_PAUSE,	/* a worker must write first: read on after submission_written() */
-	SUBMISSION_WAIT,	/* complete, and the question is on its way */
-	SUBMISSION_REFUSED,	/* complete, and refused: refusal and why are the reply */
+	SUBMISSION_GO_ON,   /* read on */
+	SUBMISSION_PAUSE,   /* a worker must write first: read on after submission_written() */
+	SUBMISSION_WAIT,    /* complete, and the question is on its way */
+	SUBMISSION_REFUSED, /* complete, and refused: refusal and why are the reply */
 };
 
 struct submission {
-	struct keeper_accept accept;	/* first: the keeper's answer leads back here */
+	struct keeper_accept accept; /* first: the keeper's answer leads back here */
 	struct lane *lane;
-	struct account_handle asker;	/* the session */
-	struct spool_draft *draft;	/* NULL while the keeper or a worker has it */
-	bool with_keeper;		/* from the question to the answer */
+	struct account_handle asker; /* the session */
+	struct spool_draft *draft;   /* NULL while the keeper or a worker has it */
+	bool with_keeper;            /* from the question to the answer */
 	uint64_t id;
-	unsigned recipients;		/* accepted RCPTs */
-	struct message_trace trace;	/* its spans live as long as the session's transaction */
+	unsigned recipients;        /* accepted RCPTs */
+	struct message_trace trace; /* its spans live as long as the session's transaction */
 	struct message_header header;
-	struct buf body;		/* content; with a file, what no worker has yet */
-	struct large_write *large;	/* NULL: all in memory */
-	size_t envelope, writing;	/* bytes: of the recipients, and those a worker has */
-	size_t charged;			/* all of it, as counted in lane->draft_bytes */
+	struct buf body;           /* content; with a file, what no worker has yet */
+	struct large_write *large; /* NULL: all in memory */
+	size_t envelope, writing;  /* bytes: of the recipients, and those a worker has */
+	size_t charged;            /* all of it, as counted in lane->draft_bytes */
 	bool complete;
-	enum smtp_reply_id refusal;	/* with why: set as soon as the message cannot be kept */
+	enum smtp_reply_id refusal; /* with why: set as soon as the message cannot be kept */
 	bool refused;
 	char why[256];
 };
 
-/* At MAIL. trace comes without id, recipient and time. NULL when the lane's memory for drafts is used
-   up: 452. */
+/* At MAIL. trace comes without id, recipient and time. NULL when the lane's memory for drafts is
+   used up: 452. */
 struct submission *submission_begin(struct lane *lane, struct account_handle asker,
-				    const struct spool_envelope *envelope,
-				    const struct message_trace *trace);
+    const struct spool_envelope *envelope, const struct message_trace *trace);
 
 /* False while the lane's memory for drafts is used up: 452 to RCPT. */
 bool submission_has_room(const struct submission *s);

@@ -14,8 +14,8 @@
 #include <string.h>
 
 #define CONNECT_MS 30000
-#define REPLY_MS (5 * 60 * 1000)	/* RFC 5321, 4.5.3.2: greeting, MAIL, RCPT, data block */
-#define MESSAGE_MS (10 * 60 * 1000)	/* 4.5.3.2.6 */
+#define REPLY_MS (5 * 60 * 1000)    /* RFC 5321, 4.5.3.2: greeting, MAIL, RCPT, data block */
+#define MESSAGE_MS (10 * 60 * 1000) /* 4.5.3.2.6 */
 #define QUIT_MS 5000
 
 struct upstream {
@@ -25,7 +25,7 @@ struct upstream {
 	upstream_event_fn *on_event;
 	void *owner;
 
-	size_t via;			/* under way */
+	size_t via; /* under way */
 	struct resolver *resolver;
 	struct resolver_result addresses;
 	size_t address;
@@ -35,10 +35,10 @@ struct upstream {
 	struct sasl_ladder ladder;
 	bool ladder_alive;
 	bool tls_pending;
-	bool was_ready;			/* no other address is tried any more */
+	bool was_ready; /* no other address is tried any more */
 	bool abandoned;
-	size_t pending_seen;		/* output pending when the deadline was set */
-	enum smtp_client_stage deadline_stage;	/* and the stage then */
+	size_t pending_seen;                   /* output pending when the deadline was set */
+	enum smtp_client_stage deadline_stage; /* and the stage then */
 	char peer[300];
 	char trouble_text[1024];
 	enum upstream_trouble trouble;
@@ -46,7 +46,7 @@ struct upstream {
 	upstream_observe_fn *observe;
 	void *observe_context;
 	struct trace_dialogue dialogue;
-	struct buf payload;		/* secret: the AUTH payload that is being sent */
+	struct buf payload; /* secret: the AUTH payload that is being sent */
 	unsigned payload_step;
 };
 
@@ -119,8 +119,8 @@ static void forget_session(struct upstream *u)
 }
 
 /* The last event; u is gone afterwards. */
-static void fail(struct upstream *u, enum smtp_client_stage stage,
-		 const struct smtp_received_reply *reply)
+static void fail(
+    struct upstream *u, enum smtp_client_stage stage, const struct smtp_received_reply *reply)
 {
 	struct upstream_event event = {
 		.kind = UPSTREAM_FAILED,
@@ -131,13 +131,13 @@ static void fail(struct upstream *u, enum smtp_client_stage stage,
 	};
 
 	u->learned->last_failure_ms = net_loop_wall_ms(u->loop);
-	snprintf(u->learned->last_failure, sizeof(u->learned->last_failure), "%.500s",
-		 u->trouble_text);
+	snprintf(
+	    u->learned->last_failure, sizeof(u->learned->last_failure), "%.500s", u->trouble_text);
 	give(u, &event);
 }
 
 static void set_trouble(struct upstream *u, enum upstream_trouble trouble, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 static void set_trouble(struct upstream *u, enum upstream_trouble trouble, const char *format, ...)
 {
@@ -157,11 +157,11 @@ static bool another_may_do(const struct upstream *u)
 	       u->trouble != UPSTREAM_TROUBLE_AUTH_TEMPORARY;
 }
 
-static void give_up_address(struct upstream *u, enum smtp_client_stage stage,
-			    const struct smtp_received_reply *reply)
+static void give_up_address(
+    struct upstream *u, enum smtp_client_stage stage, const struct smtp_received_reply *reply)
 {
-	if (another_may_do(u) && (u->address + 1 < u->addresses.count ||
-				  u->via + 1 < u->settings.via_count)) {
+	if (another_may_do(u) &&
+	    (u->address + 1 < u->addresses.count || u->via + 1 < u->settings.via_count)) {
 		note(u, "%s", u->trouble_text);
 		try_next(u);
 		return;
@@ -187,8 +187,8 @@ static void observe(void *context, enum smtp_line_kind kind, struct span text)
 	buf_fini(&shown);
 }
 
-void upstream_observe(struct upstream *u, upstream_observe_fn *observe_fn, void *context,
-		      uint64_t dialogue)
+void upstream_observe(
+    struct upstream *u, upstream_observe_fn *observe_fn, void *context, uint64_t dialogue)
 {
 	u->observe = observe_fn;
 	u->observe_context = context;
@@ -216,10 +216,10 @@ static void take_action(struct upstream *u, const struct sasl_ladder_action *act
 	switch (action->kind) {
 	case SASL_LADDER_START:
 		snprintf(u->learned->mechanism, sizeof(u->learned->mechanism), "%.*s",
-			 SPAN_ARG(action->mechanism));
+		    SPAN_ARG(action->mechanism));
 		remember_payload(u, action->bytes, 0);
-		smtp_client_auth_start(&u->client, action->mechanism, action->has_initial,
-				       action->bytes);
+		smtp_client_auth_start(
+		    &u->client, action->mechanism, action->has_initial, action->bytes);
 		break;
 	case SASL_LADDER_RESPOND:
 		remember_payload(u, action->bytes, u->ladder.client.step - 1);
@@ -229,14 +229,14 @@ static void take_action(struct upstream *u, const struct sasl_ladder_action *act
 		smtp_client_auth_cancel(&u->client);
 		break;
 	case SASL_LADDER_DONE:
-		break;			/* READY follows by itself */
+		break; /* READY follows by itself */
 	case SASL_LADDER_GIVE_UP:
 		u->learned->mechanism[0] = '\0';
-		set_trouble(u, action->trouble == SASL_TROUBLE_TEMPORARY ?
-			       UPSTREAM_TROUBLE_AUTH_TEMPORARY :
-			       action->trouble == SASL_TROUBLE_NO_TLS ? UPSTREAM_TROUBLE_TLS :
-									UPSTREAM_TROUBLE_AUTH,
-			    "%s: %s", u->peer, action->sentence);
+		set_trouble(u,
+		    action->trouble == SASL_TROUBLE_TEMPORARY ? UPSTREAM_TROUBLE_AUTH_TEMPORARY
+		    : action->trouble == SASL_TROUBLE_NO_TLS  ? UPSTREAM_TROUBLE_TLS
+							      : UPSTREAM_TROUBLE_AUTH,
+		    "%s: %s", u->peer, action->sentence);
 		smtp_client_quit(&u->client);
 		break;
 	}
@@ -317,11 +317,12 @@ static void tls_is_up(struct upstream *u)
 
 	u->tls_pending = false;
 	if (conn_tls_info(u->conn, &info)) {
-		snprintf(u->learned->tls_version, sizeof(u->learned->tls_version), "%s",
-			 info.version);
+		snprintf(
+		    u->learned->tls_version, sizeof(u->learned->tls_version), "%s", info.version);
 		note(u, "TLS started: %s %s, certificate %s", info.version, info.cipher,
-		     info.verified ? "verified" :
-		     info.verify_problem ? info.verify_problem : "not verified");
+		    info.verified         ? "verified"
+		    : info.verify_problem ? info.verify_problem
+					  : "not verified");
 	}
 	if (via_of(u)->scheme != CONFIG_SCHEME_SMTPS)
 		smtp_client_tls_started(&u->client);
@@ -337,8 +338,8 @@ static enum upstream_trouble trouble_of(const struct smtp_client_event *event)
 	case SMTP_CLIENT_FAILURE_TLS_INJECTION:
 		return UPSTREAM_TROUBLE_TLS;
 	case SMTP_CLIENT_FAILURE_REFUSED:
-		return event->reply->code >= 500 ? UPSTREAM_TROUBLE_GREETING :
-						   UPSTREAM_TROUBLE_CONNECTION;
+		return event->reply->code >= 500 ? UPSTREAM_TROUBLE_GREETING
+						 : UPSTREAM_TROUBLE_CONNECTION;
 	case SMTP_CLIENT_FAILURE_PROTOCOL:
 	case SMTP_CLIENT_FAILURE_NOT_SMTP:
 		return UPSTREAM_TROUBLE_GREETING;
@@ -356,8 +357,7 @@ static enum upstream_trouble trouble_of(const struct smtp_client_event *event)
 static const char *tls_remedy(const struct upstream *u, const struct smtp_client_event *event)
 {
 	if (!u->settings.hop || event->failure != SMTP_CLIENT_FAILURE_TLS_NOT_OFFERED ||
-	    !has_account(u) ||
-	    via_of(u)->scheme != CONFIG_SCHEME_SMTP)
+	    !has_account(u) || via_of(u)->scheme != CONFIG_SCHEME_SMTP)
 		return "";
 	return "; the route has an account, and signing in without TLS needs "
 	       "\"cleartext-auth yes\" there";
@@ -369,7 +369,7 @@ static void session_failed(struct upstream *u, const struct smtp_client_event *e
 
 	if (u->trouble == UPSTREAM_TROUBLE_NONE)
 		set_trouble(u, trouble_of(event), "%s: %s%s", u->peer, event->fault->text,
-			    tls_remedy(u, event));
+		    tls_remedy(u, event));
 	give_up_address(u, event->stage, reply.code ? &reply : NULL);
 }
 
@@ -427,8 +427,8 @@ static bool handle_event(struct upstream *u, const struct smtp_client_event *eve
 	return false;
 }
 
-/* Renewed by whole replies and by output that moves, not by single bytes: a reply that drips in comes too
-   late all the same. */
+/* Renewed by whole replies and by output that moves, not by single bytes: a reply that drips in
+   comes too late all the same. */
 static void set_deadline(struct upstream *u, bool progressed)
 {
 	enum smtp_client_stage stage = smtp_client_stage(&u->client);
@@ -467,7 +467,7 @@ static void connection_failed(struct upstream *u)
 
 	/* The sentence has the address; the name is added where there is one. */
 	set_trouble(u, UPSTREAM_TROUBLE_CONNECTION, "%s%s%s", named ? via_of(u)->host : "",
-		    named ? ": " : "", conn_fault(u->conn)->text);
+	    named ? ": " : "", conn_fault(u->conn)->text);
 	give_up_address(u, SMTP_CLIENT_STAGE_GREETING, NULL);
 }
 
@@ -524,8 +524,8 @@ static enum smtp_client_starttls starttls_of(const struct upstream *u)
 		return SMTP_CLIENT_STARTTLS_NEVER;
 	if (via->scheme == CONFIG_SCHEME_SUBMISSION)
 		return SMTP_CLIENT_STARTTLS_REQUIRED;
-	return has_account(u) && !u->settings.cleartext_auth ? SMTP_CLIENT_STARTTLS_REQUIRED :
-							       SMTP_CLIENT_STARTTLS_IF_OFFERED;
+	return has_account(u) && !u->settings.cleartext_auth ? SMTP_CLIENT_STARTTLS_REQUIRED
+							     : SMTP_CLIENT_STARTTLS_IF_OFFERED;
 }
 
 static void begin_session(struct upstream *u)
@@ -581,7 +581,8 @@ static void skip_other_families(struct upstream *u)
 	u->addresses.count = kept;
 }
 
-static void on_resolved(const struct resolver_result *result, const struct fault *fault, void *owner)
+static void on_resolved(
+    const struct resolver_result *result, const struct fault *fault, void *owner)
 {
 	struct upstream *u = owner;
 
@@ -596,8 +597,8 @@ static void on_resolved(const struct resolver_result *result, const struct fault
 		try_address(u);
 		return;
 	}
-	set_trouble(u, UPSTREAM_TROUBLE_NAME, "%s", result ?
-		    "the host has no address of the family of \"source\"" : fault->text);
+	set_trouble(u, UPSTREAM_TROUBLE_NAME, "%s",
+	    result ? "the host has no address of the family of \"source\"" : fault->text);
 	give_up_address(u, SMTP_CLIENT_STAGE_GREETING, NULL);
 }
 
@@ -614,13 +615,12 @@ static void start_via(struct upstream *u)
 	const struct config_via *via = via_of(u);
 
 	u->addresses.count = 0;
-	if (via->path && net_address_from_path(span_from_string(via->path),
-					       &u->addresses.addresses[0]))
+	if (via->path &&
+	    net_address_from_path(span_from_string(via->path), &u->addresses.addresses[0]))
 		try_path(u);
-	else	/* a path that no socket can have fails there, as a name */
+	else /* a path that no socket can have fails there, as a name */
 		u->resolver = resolver_start(u->loop,
-					     span_from_string(via->host ? via->host : via->path),
-					     via->port, on_resolved, u);
+		    span_from_string(via->host ? via->host : via->path), via->port, on_resolved, u);
 }
 
 /* From a failure to the next address, or to the next host. */
@@ -639,8 +639,7 @@ static void try_next(struct upstream *u)
 /* ---- life ---- */
 
 struct upstream *upstream_create(struct net_loop *loop, const struct upstream_settings *settings,
-				 struct upstream_learned *learned, upstream_event_fn *on_event,
-				 void *owner)
+    struct upstream_learned *learned, upstream_event_fn *on_event, void *owner)
 {
 	struct upstream *u = MEM_NEW(struct upstream);
 

@@ -3,9 +3,9 @@
 #define FRANK_RELAY_UPSTREAM_H
 
 /*
- * A session with a next hop, from the look-up of its name to QUIT: tries every address of every host in
- * order, starts TLS, climbs the AUTH ladder, and then hands the machine's events to its owner. Used by
- * delivery and by `frank send`. Lives in one loop.
+ * A session with a next hop, from the look-up of its name to QUIT: tries every address of every
+ * host in order, starts TLS, climbs the AUTH ladder, and then hands the machine's events to its
+ * owner. Used by delivery and by `frank send`. Lives in one loop.
  *
  * The owner answers READY with smtp_client_mail(), smtp_client_probe() or smtp_client_quit() on
  * upstream_client(), and calls upstream_flush() when it did so outside the callback.
@@ -19,53 +19,55 @@
 
 struct upstream;
 
-/* What was learned of a next hop: plain values, owned by control, given with each job and returned. */
+/* What was learned of a next hop: plain values, owned by control, given with each job and returned.
+ */
 struct upstream_learned {
-	bool greeted;			/* the rest is from a session that got as far as EHLO */
+	bool greeted; /* the rest is from a session that got as far as EHLO */
 	struct smtp_extensions extensions;
-	struct sasl_memory memory;	/* whether an initial response works */
-	char mechanism[SMTP_MECHANISM_MAX + 1];	/* that worked last; empty: none yet */
-	char tls_version[16];		/* empty: in clear */
-	int64_t last_ok_ms, last_failure_ms;	/* wall */
+	struct sasl_memory memory;              /* whether an initial response works */
+	char mechanism[SMTP_MECHANISM_MAX + 1]; /* that worked last; empty: none yet */
+	char tls_version[16];                   /* empty: in clear */
+	int64_t last_ok_ms, last_failure_ms;    /* wall */
 	char last_failure[512];
 };
 
 struct upstream_settings {
-	const struct config_via *vias;	/* tried in order */
+	const struct config_via *vias; /* tried in order */
 	size_t via_count;
-	struct net_address source;	/* len 0: any */
+	struct net_address source; /* len 0: any */
 	struct span ehlo_name;
-	struct span login, password;	/* both empty: no AUTH */
-	struct span only_mechanism;	/* empty: the ladder chooses */
+	struct span login, password; /* both empty: no AUTH */
+	struct span only_mechanism;  /* empty: the ladder chooses */
 	enum config_initial_response initial_response;
-	bool cleartext_auth;		/* AUTH without TLS is allowed */
-	bool tls_off;			/* never STARTTLS (for `send`) */
+	bool cleartext_auth; /* AUTH without TLS is allowed */
+	bool tls_off;        /* never STARTTLS (for `send`) */
 	bool pipelining_off;
-	struct tls_client_context *tls;	/* borrowed */
-	const char *tls_name;		/* NULL: the host of the via */
-	const char *hop;		/* its key, for traces; NULL */
+	struct tls_client_context *tls; /* borrowed */
+	const char *tls_name;           /* NULL: the host of the via */
+	const char *hop;                /* its key, for traces; NULL */
 };
 
-/* Why a session came to nothing. What is said about us pauses the hop and never bounces a message. */
+/* Why a session came to nothing. What is said about us pauses the hop and never bounces a message.
+ */
 enum upstream_trouble {
 	UPSTREAM_TROUBLE_NONE,
-	UPSTREAM_TROUBLE_NAME,		/* look-up failed */
-	UPSTREAM_TROUBLE_CONNECTION,	/* refused, timed out, lost; 421 */
-	UPSTREAM_TROUBLE_GREETING,	/* 554, or no SMTP */
-	UPSTREAM_TROUBLE_TLS,		/* missing, refused, failed, or a wrong certificate */
-	UPSTREAM_TROUBLE_AUTH,		/* refused, not offered, not possible */
-	UPSTREAM_TROUBLE_AUTH_TEMPORARY,	/* 4yz to AUTH */
-	UPSTREAM_TROUBLE_LOCAL,		/* here: no descriptors and the like */
+	UPSTREAM_TROUBLE_NAME,           /* look-up failed */
+	UPSTREAM_TROUBLE_CONNECTION,     /* refused, timed out, lost; 421 */
+	UPSTREAM_TROUBLE_GREETING,       /* 554, or no SMTP */
+	UPSTREAM_TROUBLE_TLS,            /* missing, refused, failed, or a wrong certificate */
+	UPSTREAM_TROUBLE_AUTH,           /* refused, not offered, not possible */
+	UPSTREAM_TROUBLE_AUTH_TEMPORARY, /* 4yz to AUTH */
+	UPSTREAM_TROUBLE_LOCAL,          /* here: no descriptors and the like */
 };
 const char *upstream_trouble_name(enum upstream_trouble trouble);
 
 enum upstream_event_kind {
-	UPSTREAM_NOTE,		/* text: "connecting to …", for who watches */
-	UPSTREAM_READY,		/* the first time, and after each transaction */
-	UPSTREAM_SMTP,		/* smtp: RECIPIENT, CONTENT, MESSAGE, TRANSACTION_FAILED, PROBED */
-	UPSTREAM_DRAINED,	/* more content may be given */
-	UPSTREAM_FAILED,	/* trouble, stage, text, reply. The last event; destroy it. */
-	UPSTREAM_CLOSED,	/* after QUIT. The last event; destroy it. */
+	UPSTREAM_NOTE,    /* text: "connecting to …", for who watches */
+	UPSTREAM_READY,   /* the first time, and after each transaction */
+	UPSTREAM_SMTP,    /* smtp: RECIPIENT, CONTENT, MESSAGE, TRANSACTION_FAILED, PROBED */
+	UPSTREAM_DRAINED, /* more content may be given */
+	UPSTREAM_FAILED,  /* trouble, stage, text, reply. The last event; destroy it. */
+	UPSTREAM_CLOSED,  /* after QUIT. The last event; destroy it. */
 };
 
 struct upstream_event {
@@ -74,7 +76,7 @@ struct upstream_event {
 	enum upstream_trouble trouble;
 	enum smtp_client_stage stage;
 	const char *text;
-	const struct smtp_received_reply *reply;	/* FAILED: the hop's words, or NULL */
+	const struct smtp_received_reply *reply; /* FAILED: the hop's words, or NULL */
 };
 
 /* The callback may not destroy the upstream, except in FAILED and CLOSED, where it must. */
@@ -82,20 +84,19 @@ typedef void upstream_event_fn(struct upstream *u, const struct upstream_event *
 
 /* learned is read and written. Settings are copied; what they borrow must outlive the upstream. */
 struct upstream *upstream_create(struct net_loop *loop, const struct upstream_settings *settings,
-				 struct upstream_learned *learned, upstream_event_fn *on_event,
-				 void *owner);
-void upstream_destroy(struct upstream **u);	/* closes at once; NULL is accepted */
+    struct upstream_learned *learned, upstream_event_fn *on_event, void *owner);
+void upstream_destroy(struct upstream **u); /* closes at once; NULL is accepted */
 
 struct smtp_client *upstream_client(struct upstream *u);
 /* Gives up in the middle: FAILED follows in a later turn, with trouble LOCAL and this text. */
 void upstream_abandon(struct upstream *u, const char *text);
 void upstream_flush(struct upstream *u);
-const char *upstream_peer(const struct upstream *u);	/* "smtp.example.net[192.0.2.1]:587" */
+const char *upstream_peer(const struct upstream *u); /* "smtp.example.net[192.0.2.1]:587" */
 
 /* Every classified line, and notes; NULL ends it. */
 typedef void upstream_observe_fn(void *context, const struct trace_dialogue *dialogue,
-				 enum smtp_line_kind kind, struct span text, bool tls_active);
-void upstream_observe(struct upstream *u, upstream_observe_fn *observe, void *context,
-		      uint64_t dialogue);
+    enum smtp_line_kind kind, struct span text, bool tls_active);
+void upstream_observe(
+    struct upstream *u, upstream_observe_fn *observe, void *context, uint64_t dialogue);
 
 #endif

@@ -24,25 +24,25 @@ static void tell(struct lane *lane, struct relay_mail_trace *mail)
 }
 
 void watch_line(struct lane *lane, const struct trace_dialogue *dialogue, enum smtp_line_kind kind,
-		struct span text, bool tls_active)
+    struct span text, bool tls_active)
 {
 	struct relay_mail_trace *mail = MEM_NEW(struct relay_mail_trace);
 
-	trace_line_init(&mail->line, dialogue, kind, text, tls_active,
-			net_loop_wall_ms(&lane->loop));
+	trace_line_init(
+	    &mail->line, dialogue, kind, text, tls_active, net_loop_wall_ms(&lane->loop));
 	tell(lane, mail);
 }
 
-void watch_note(struct lane *lane, const struct trace_dialogue *dialogue, const char *text,
-		bool tls_active)
+void watch_note(
+    struct lane *lane, const struct trace_dialogue *dialogue, const char *text, bool tls_active)
 {
 	struct relay_mail_trace *mail;
 
 	if (lane->watchers == 0)
 		return;
 	mail = MEM_NEW(struct relay_mail_trace);
-	trace_line_init_note(&mail->line, dialogue, text, tls_active,
-			     net_loop_wall_ms(&lane->loop));
+	trace_line_init_note(
+	    &mail->line, dialogue, text, tls_active, net_loop_wall_ms(&lane->loop));
 	tell(lane, mail);
 }
 
@@ -57,7 +57,8 @@ static struct trace_dialogue dialogue_of(const struct session *s)
 	};
 }
 
-/* A payload that no mechanism got to see (malformed, or at the wrong time) is shown as announced. */
+/* A payload that no mechanism got to see (malformed, or at the wrong time) is shown as announced.
+ */
 static void show_payload_seen(struct session *s)
 {
 	struct trace_dialogue dialogue = dialogue_of(s);
@@ -67,7 +68,7 @@ static void show_payload_seen(struct session *s)
 		return;
 	s->payload_seen = NULL;
 	watch_line(s->lane, &dialogue, SMTP_LINE_KIND_AUTH_PAYLOAD, span_from_string(seen),
-		   s->smtp.tls_active);
+	    s->smtp.tls_active);
 	mem_free(seen);
 }
 
@@ -90,8 +91,8 @@ void watch_session_note(struct session *s, const char *text)
 	watch_note(s->lane, &dialogue, text, s->smtp.tls_active);
 }
 
-void watch_session_payload(struct session *s, struct span mechanism, unsigned step,
-			   struct span decoded)
+void watch_session_payload(
+    struct session *s, struct span mechanism, unsigned step, struct span decoded)
 {
 	struct trace_dialogue dialogue = dialogue_of(s);
 	struct buf encoded, shown;
@@ -103,7 +104,7 @@ void watch_session_payload(struct session *s, struct span mechanism, unsigned st
 	if (base64_encode(&encoded, decoded) &&
 	    sasl_describe(mechanism, step, buf_span(&encoded), &shown)) {
 		watch_line(s->lane, &dialogue, SMTP_LINE_KIND_AUTH_PAYLOAD, buf_span(&shown),
-			   s->smtp.tls_active);
+		    s->smtp.tls_active);
 		mem_free(s->payload_seen);
 		s->payload_seen = NULL;
 	}

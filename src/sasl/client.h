@@ -16,14 +16,14 @@ struct sasl_credentials {
 };
 
 enum sasl_client_result {
-	SASL_CLIENT_RESPOND,		/* the response was appended to out */
-	SASL_CLIENT_NAME_AGAIN,		/* the challenge asks for the name that was sent already */
-	SASL_CLIENT_UNEXPECTED,		/* a challenge where none has a place */
+	SASL_CLIENT_RESPOND,    /* the response was appended to out */
+	SASL_CLIENT_NAME_AGAIN, /* the challenge asks for the name that was sent already */
+	SASL_CLIENT_UNEXPECTED, /* a challenge where none has a place */
 };
 
 struct sasl_client {
 	enum sasl_mechanism mechanism;
-	struct sasl_credentials credentials;	/* borrowed for the exchange */
+	struct sasl_credentials credentials; /* borrowed for the exchange */
 	bool with_initial;
 	bool name_repeated, secret_sent;
 	unsigned step;
@@ -37,8 +37,8 @@ bool sasl_credentials_are_sound(const struct sasl_credentials *credentials, cons
 void sasl_client_start(struct sasl_client *c, enum sasl_mechanism mechanism,
     const struct sasl_credentials *credentials, bool with_initial, struct buf *out);
 /* challenge is decoded, or the raw text where it is not base64: some servers do not encode. */
-enum sasl_client_result sasl_client_step(struct sasl_client *c, struct span challenge,
-    struct buf *out);
+enum sasl_client_result sasl_client_step(
+    struct sasl_client *c, struct span challenge, struct buf *out);
 
 /* Whether this mechanism is begun with an initial response when nothing is known of the server. */
 bool sasl_client_prefers_initial(enum sasl_mechanism mechanism);

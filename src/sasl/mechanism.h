@@ -10,13 +10,13 @@
 #include "base/span.h"
 
 enum sasl_mechanism {
-	SASL_MECHANISM_LOGIN,	/* draft-murchison-sasl-login */
-	SASL_MECHANISM_PLAIN,	/* RFC 4616 */
+	SASL_MECHANISM_LOGIN, /* draft-murchison-sasl-login */
+	SASL_MECHANISM_PLAIN, /* RFC 4616 */
 	SASL_MECHANISM_COUNT,
 };
 
-#define SASL_NAME_MAX 255	/* octets of a user name (RFC 4616, 2) */
-#define SASL_PASSWORD_MAX 511	/* octets of a password: what libxcrypt takes */
+#define SASL_NAME_MAX 255     /* octets of a user name (RFC 4616, 2) */
+#define SASL_PASSWORD_MAX 511 /* octets of a password: what libxcrypt takes */
 
 const char *sasl_mechanism_name(enum sasl_mechanism mechanism);
 /* In any case. False when Frank does not speak it. */

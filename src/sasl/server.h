@@ -13,15 +13,15 @@
 #include "sasl/mechanism.h"
 
 enum sasl_outcome {
-	SASL_OUTCOME_CHALLENGE,	/* challenge is to be sent, then the response stepped */
-	SASL_OUTCOME_IDENTITY,	/* identity is complete */
-	SASL_OUTCOME_MALFORMED,	/* sentence says what is wrong with what the client sent: 501 */
+	SASL_OUTCOME_CHALLENGE, /* challenge is to be sent, then the response stepped */
+	SASL_OUTCOME_IDENTITY,  /* identity is complete */
+	SASL_OUTCOME_MALFORMED, /* sentence says what is wrong with what the client sent: 501 */
 };
 
 struct sasl_identity {
-	struct buf authcid;	/* user name as sent, never empty */
-	struct buf authzid;	/* empty, or the same as authcid */
-	struct buf password;	/* secret, never empty */
+	struct buf authcid;  /* user name as sent, never empty */
+	struct buf authzid;  /* empty, or the same as authcid */
+	struct buf password; /* secret, never empty */
 	/* Name or password end with CR or LF. They are taken as given; for the log. */
 	bool has_line_end;
 };
@@ -29,10 +29,10 @@ struct sasl_identity {
 struct sasl_server {
 	enum sasl_mechanism mechanism;
 	unsigned step;
-	struct span challenge;		/* static bytes */
+	struct span challenge; /* static bytes */
 	struct sasl_identity identity;
-	const char *hint;		/* a remark for the log (static), or NULL */
-	char sentence[256];		/* one line without line end */
+	const char *hint;   /* a remark for the log (static), or NULL */
+	char sentence[256]; /* one line without line end */
 };
 
 /* For mechanisms: sets the sentence, and is the outcome that goes with it. */
@@ -47,8 +47,8 @@ void sasl_server_init(struct sasl_server *s);
 void sasl_server_fini(struct sasl_server *s);
 
 /* Begins an exchange. initial is decoded, and has no meaning without has_initial. */
-enum sasl_outcome sasl_server_start(struct sasl_server *s, enum sasl_mechanism mechanism,
-    bool has_initial, struct span initial);
+enum sasl_outcome sasl_server_start(
+    struct sasl_server *s, enum sasl_mechanism mechanism, bool has_initial, struct span initial);
 /* Goes on after CHALLENGE with the decoded response. */
 enum sasl_outcome sasl_server_step(struct sasl_server *s, struct span response);
 

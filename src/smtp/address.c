@@ -5,8 +5,19 @@
 static bool is_atext(char c)
 {
 	switch (c) {
-	case '"': case '(': case ')': case ',': case '.': case ':': case ';':
-	case '<': case '>': case '@': case '[': case '\\': case ']':
+	case '"':
+	case '(':
+	case ')':
+	case ',':
+	case '.':
+	case ':':
+	case ';':
+	case '<':
+	case '>':
+	case '@':
+	case '[':
+	case '\\':
+	case ']':
 		return false;
 	default:
 		return c > ' ' && c <= '~';

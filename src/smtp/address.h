@@ -11,25 +11,25 @@
 
 #include "base/buf.h"
 
-#define SMTP_LOCAL_PART_MAX 64		/* RFC 5321, 4.5.3.1.1 */
-#define SMTP_DOMAIN_MAX 255		/* 4.5.3.1.2 */
-#define SMTP_MAILBOX_MAX 254		/* 4.5.3.1.3: a path of 256, less its brackets */
+#define SMTP_LOCAL_PART_MAX 64 /* RFC 5321, 4.5.3.1.1 */
+#define SMTP_DOMAIN_MAX 255    /* 4.5.3.1.2 */
+#define SMTP_MAILBOX_MAX 254   /* 4.5.3.1.3: a path of 256, less its brackets */
 
 /* All spans borrow from the text that was parsed. */
 struct smtp_address {
-	struct span mailbox;		/* local@domain as written; empty for <> */
-	struct span local;		/* as written: with its quotes when it has any */
-	struct span domain;		/* empty for <> and for a bare local name */
-	bool is_null;			/* <>, the reverse-path of bounces */
-	bool is_quoted;			/* the local part is a quoted string */
-	bool is_literal;		/* the domain is [192.0.2.1] or the like */
+	struct span mailbox; /* local@domain as written; empty for <> */
+	struct span local;   /* as written: with its quotes when it has any */
+	struct span domain;  /* empty for <> and for a bare local name */
+	bool is_null;        /* <>, the reverse-path of bounces */
+	bool is_quoted;      /* the local part is a quoted string */
+	bool is_literal;     /* the domain is [192.0.2.1] or the like */
 };
 
 enum smtp_address_flaw {
 	SMTP_ADDRESS_VALID,
-	SMTP_ADDRESS_EMPTY,		/* nothing where an address should stand */
-	SMTP_ADDRESS_EIGHT_BIT,		/* a byte above 127: would need SMTPUTF8 */
-	SMTP_ADDRESS_BAD_BYTE,		/* a control byte */
+	SMTP_ADDRESS_EMPTY,     /* nothing where an address should stand */
+	SMTP_ADDRESS_EIGHT_BIT, /* a byte above 127: would need SMTPUTF8 */
+	SMTP_ADDRESS_BAD_BYTE,  /* a control byte */
 	SMTP_ADDRESS_BAD_LOCAL,
 	SMTP_ADDRESS_BAD_DOMAIN,
 	SMTP_ADDRESS_BAD_LITERAL,
@@ -40,7 +40,7 @@ enum smtp_address_flaw {
 };
 
 /* Parses what stands between the brackets, without blanks around it; empty text is EMPTY, not <>.
-   *address_out is written only when VALID. */
+ *address_out is written only when VALID. */
 enum smtp_address_flaw smtp_address_parse(struct span text, struct smtp_address *address_out);
 
 /* What is wrong, in words that fit behind "The address": "has no domain behind its @". */

@@ -26,9 +26,9 @@
 #include "smtp/line_kind.h"
 #include "smtp/reply_parse.h"
 
-#define SMTP_CLIENT_OUTPUT_MIN 32768	/* the least ceiling of the owner's output buffer */
-#define SMTP_CLIENT_PATH_MAX 1000	/* octets of one address */
-#define SMTP_CLIENT_PAYLOAD_MAX 9000	/* octets of an AUTH payload: its line is 12,288 */
+#define SMTP_CLIENT_OUTPUT_MIN 32768 /* the least ceiling of the owner's output buffer */
+#define SMTP_CLIENT_PATH_MAX 1000    /* octets of one address */
+#define SMTP_CLIENT_PAYLOAD_MAX 9000 /* octets of an AUTH payload: its line is 12,288 */
 
 enum smtp_client_starttls {
 	SMTP_CLIENT_STARTTLS_NEVER,
@@ -37,12 +37,12 @@ enum smtp_client_starttls {
 };
 
 struct smtp_client_settings {
-	struct span ehlo_name;		/* borrowed for the machine's life; no blanks or controls */
+	struct span ehlo_name; /* borrowed for the machine's life; no blanks or controls */
 	enum smtp_client_starttls starttls;
-	bool tls_active;		/* from the first byte; starttls then has no meaning */
-	bool auth_required;		/* a refused EHLO is then final: HELO brings no AUTH */
-	bool lmtp;			/* LHLO, and a final reply per accepted recipient */
-	bool pipelining_off;		/* wait for each reply even where PIPELINING is offered */
+	bool tls_active;     /* from the first byte; starttls then has no meaning */
+	bool auth_required;  /* a refused EHLO is then final: HELO brings no AUTH */
+	bool lmtp;           /* LHLO, and a final reply per accepted recipient */
+	bool pipelining_off; /* wait for each reply even where PIPELINING is offered */
 };
 
 /* What is going on: which reply is awaited, or what the owner is asked for. Deadlines differ by it
@@ -51,16 +51,16 @@ enum smtp_client_stage {
 	SMTP_CLIENT_STAGE_GREETING,
 	SMTP_CLIENT_STAGE_EHLO,
 	SMTP_CLIENT_STAGE_HELO,
-	SMTP_CLIENT_STAGE_STARTTLS,	/* the command */
-	SMTP_CLIENT_STAGE_TLS,		/* the handshake, which is the owner's */
+	SMTP_CLIENT_STAGE_STARTTLS, /* the command */
+	SMTP_CLIENT_STAGE_TLS,      /* the handshake, which is the owner's */
 	SMTP_CLIENT_STAGE_AUTH,
-	SMTP_CLIENT_STAGE_READY,	/* between transactions */
-	SMTP_CLIENT_STAGE_RSET,		/* a reset before a transaction, or a probe */
+	SMTP_CLIENT_STAGE_READY, /* between transactions */
+	SMTP_CLIENT_STAGE_RSET,  /* a reset before a transaction, or a probe */
 	SMTP_CLIENT_STAGE_MAIL,
 	SMTP_CLIENT_STAGE_RCPT,
 	SMTP_CLIENT_STAGE_DATA,
-	SMTP_CLIENT_STAGE_CONTENT,	/* the content is being sent */
-	SMTP_CLIENT_STAGE_MESSAGE,	/* the reply to the final dot */
+	SMTP_CLIENT_STAGE_CONTENT, /* the content is being sent */
+	SMTP_CLIENT_STAGE_MESSAGE, /* the reply to the final dot */
 	SMTP_CLIENT_STAGE_QUIT,
 	SMTP_CLIENT_STAGE_CLOSED,
 };
@@ -113,16 +113,16 @@ enum smtp_client_event_kind {
 
 enum smtp_client_failure {
 	SMTP_CLIENT_FAILURE_NONE,
-	SMTP_CLIENT_FAILURE_REFUSED,		/* 4yz or 5yz to the greeting, EHLO, HELO or RSET */
-	SMTP_CLIENT_FAILURE_LEAVING,		/* 421 at any time */
-	SMTP_CLIENT_FAILURE_CLOSED,		/* the connection ended */
+	SMTP_CLIENT_FAILURE_REFUSED, /* 4yz or 5yz to the greeting, EHLO, HELO or RSET */
+	SMTP_CLIENT_FAILURE_LEAVING, /* 421 at any time */
+	SMTP_CLIENT_FAILURE_CLOSED,  /* the connection ended */
 	SMTP_CLIENT_FAILURE_TIMEOUT,
-	SMTP_CLIENT_FAILURE_PROTOCOL,		/* what came is no reply, or not in its place */
-	SMTP_CLIENT_FAILURE_NOT_SMTP,		/* another protocol answers on this port */
-	SMTP_CLIENT_FAILURE_TLS_NOT_OFFERED,	/* required, and STARTTLS is not listed */
-	SMTP_CLIENT_FAILURE_TLS_REFUSED,	/* required, listed and refused */
-	SMTP_CLIENT_FAILURE_TLS_INJECTION,	/* bytes in clear behind the reply to STARTTLS */
-	SMTP_CLIENT_FAILURE_STUCK,		/* the output buffer does not drain */
+	SMTP_CLIENT_FAILURE_PROTOCOL,        /* what came is no reply, or not in its place */
+	SMTP_CLIENT_FAILURE_NOT_SMTP,        /* another protocol answers on this port */
+	SMTP_CLIENT_FAILURE_TLS_NOT_OFFERED, /* required, and STARTTLS is not listed */
+	SMTP_CLIENT_FAILURE_TLS_REFUSED,     /* required, listed and refused */
+	SMTP_CLIENT_FAILURE_TLS_INJECTION,   /* bytes in clear behind the reply to STARTTLS */
+	SMTP_CLIENT_FAILURE_STUCK,           /* the output buffer does not drain */
 };
 
 #define SMTP_CLIENT_ALL SIZE_MAX
@@ -131,24 +131,24 @@ enum smtp_client_failure {
 struct smtp_client_event {
 	enum smtp_client_event_kind kind;
 	enum smtp_client_stage stage;
-	const struct smtp_received_reply *reply;	/* never NULL; code 0: there was none */
-	size_t recipient;		/* index into the transaction's recipients */
-	struct span challenge;		/* decoded; the text as it came when it is not base64 */
+	const struct smtp_received_reply *reply; /* never NULL; code 0: there was none */
+	size_t recipient;                        /* index into the transaction's recipients */
+	struct span challenge; /* decoded; the text as it came when it is not base64 */
 	bool challenge_is_base64;
 	bool stale;
 	enum smtp_client_failure failure;
-	const struct fault *fault;	/* FAILED: the sentence; its kind is always temporary, as a
-					   failed session says nothing about a message */
+	const struct fault *fault; /* FAILED: the sentence; its kind is always temporary, as a
+				      failed session says nothing about a message */
 };
 
 struct smtp_client_transaction {
-	struct span reverse_path;	/* without brackets; empty: the null reverse-path */
-	const struct span *recipients;	/* array and addresses live until the transaction ends; at
-					   least one */
+	struct span reverse_path;      /* without brackets; empty: the null reverse-path */
+	const struct span *recipients; /* array and addresses live until the transaction ends; at
+					  least one */
 	size_t recipient_count;
-	uint64_t size;			/* octets, sent where SIZE is offered; 0: not known */
-	bool body_8bit;			/* BODY=8BITMIME where offered */
-	bool smtputf8;			/* SMTPUTF8 where offered */
+	uint64_t size;  /* octets, sent where SIZE is offered; 0: not known */
+	bool body_8bit; /* BODY=8BITMIME where offered */
+	bool smtputf8;  /* SMTPUTF8 where offered */
 };
 
 /* Fields are the machine's own; read them through the functions. */
@@ -156,8 +156,8 @@ struct smtp_client {
 	struct smtp_client_settings settings;
 	struct buf *output;
 	enum smtp_client_stage stage;
-	unsigned owes;			/* what the owner is asked for, enum in client_internal.h */
-	unsigned pending;		/* events due without input, bits in client_internal.h */
+	unsigned owes;    /* what the owner is asked for, enum in client_internal.h */
+	unsigned pending; /* events due without input, bits in client_internal.h */
 	bool tls_active, greeting_masked, eof, timed_out, over;
 	struct smtp_extensions extensions;
 	struct smtp_reply_parser parser;
@@ -166,10 +166,10 @@ struct smtp_client {
 	bool challenge_is_base64;
 
 	struct smtp_client_transaction transaction;
-	size_t step_sent, step_answered;	/* commands, see client_internal.h */
+	size_t step_sent, step_answered; /* commands, see client_internal.h */
 	size_t octets_unanswered;
 	size_t recipient, accepted_count, answered_count;
-	unsigned char *accepted;	/* LMTP: one byte per recipient */
+	unsigned char *accepted; /* LMTP: one byte per recipient */
 	bool transaction_failed, mail_accepted, reset_needed, content_ended, probing;
 	enum smtp_client_stage failed_stage;
 	struct smtp_data_writer writer;
@@ -184,8 +184,8 @@ struct smtp_client {
 
 /* output is the connection's own buffer and outlives the machine; its ceiling is at least
    SMTP_CLIENT_OUTPUT_MIN. */
-void smtp_client_init(struct smtp_client *c, const struct smtp_client_settings *settings,
-    struct buf *output);
+void smtp_client_init(
+    struct smtp_client *c, const struct smtp_client_settings *settings, struct buf *output);
 void smtp_client_fini(struct smtp_client *c);
 /* Each line, once classified (smtp/line_kind.h). NULL ends it. */
 void smtp_client_observe(struct smtp_client *c,
@@ -193,8 +193,8 @@ void smtp_client_observe(struct smtp_client *c,
 
 /* Takes whole lines off *input, a partial line stays with the owner; returns one event, which is
    also event_out->kind. Call until WAIT. */
-enum smtp_client_event_kind smtp_client_next(struct smtp_client *c, struct span *input,
-    struct smtp_client_event *event_out);
+enum smtp_client_event_kind smtp_client_next(
+    struct smtp_client *c, struct span *input, struct smtp_client_event *event_out);
 /* The connection ended, or the deadline of the stage has passed: call smtp_client_next() with what
    input is left; behind it FAILED, PROBED or CLOSED come. */
 void smtp_client_eof(struct smtp_client *c);
@@ -213,8 +213,8 @@ void smtp_client_tls_started(struct smtp_client *c);
 
 /* Answers to AUTH and AUTH_CHALLENGE. mechanism is upper case, as in the list of extensions; the
    payloads are raw, base64 and "=" for an empty initial response are made here. */
-void smtp_client_auth_start(struct smtp_client *c, struct span mechanism, bool has_initial,
-    struct span initial);
+void smtp_client_auth_start(
+    struct smtp_client *c, struct span mechanism, bool has_initial, struct span initial);
 void smtp_client_auth_none(struct smtp_client *c);
 void smtp_client_auth_respond(struct smtp_client *c, struct span response);
 void smtp_client_auth_cancel(struct smtp_client *c);

@@ -21,11 +21,11 @@
 /* What the owner is asked for; nothing else is consumed meanwhile than a 421 or nonsense. */
 enum smtp_client_owes {
 	SMTP_CLIENT_OWES_NOTHING,
-	SMTP_CLIENT_OWES_HELO,		/* helo or quit */
+	SMTP_CLIENT_OWES_HELO, /* helo or quit */
 	SMTP_CLIENT_OWES_TLS,
-	SMTP_CLIENT_OWES_AUTH,		/* auth_start, auth_none or quit */
-	SMTP_CLIENT_OWES_RESPONSE,	/* auth_respond or auth_cancel */
-	SMTP_CLIENT_OWES_COMMAND,	/* mail, probe or quit */
+	SMTP_CLIENT_OWES_AUTH,     /* auth_start, auth_none or quit */
+	SMTP_CLIENT_OWES_RESPONSE, /* auth_respond or auth_cancel */
+	SMTP_CLIENT_OWES_COMMAND,  /* mail, probe or quit */
 	SMTP_CLIENT_OWES_CONTENT,
 };
 
@@ -48,13 +48,13 @@ void smtp_client_fail(struct smtp_client *c, enum smtp_client_failure failure);
 /* A reply that is well-formed and has no place here. */
 void smtp_client_fail_unexpected(struct smtp_client *c);
 /* What came is no reply; seen is its beginning. */
-void smtp_client_fail_malformed(struct smtp_client *c, enum smtp_reply_fault fault,
-    struct span seen);
+void smtp_client_fail_malformed(
+    struct smtp_client *c, enum smtp_reply_fault fault, struct span seen);
 
 /* One reply is complete in c->parser.reply. */
 void smtp_client_on_auth(struct smtp_client *c);
-void smtp_client_on_step(struct smtp_client *c);	/* to a command of the transaction */
-void smtp_client_on_early(struct smtp_client *c);	/* before the content has ended */
+void smtp_client_on_step(struct smtp_client *c);  /* to a command of the transaction */
+void smtp_client_on_early(struct smtp_client *c); /* before the content has ended */
 void smtp_client_on_message(struct smtp_client *c);
 void smtp_client_on_probe(struct smtp_client *c);
 /* Sends what the transaction may send now. */

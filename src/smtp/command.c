@@ -17,8 +17,8 @@ static struct span skip_blanks(struct span s)
 static bool has_extra_blank(struct span gap_and_rest)
 {
 	return gap_and_rest.len > 0 &&
-	    (gap_and_rest.data[0] == '\t' ||
-		(gap_and_rest.len > 1 && is_blank(gap_and_rest.data[1])));
+	       (gap_and_rest.data[0] == '\t' ||
+		   (gap_and_rest.len > 1 && is_blank(gap_and_rest.data[1])));
 }
 
 void smtp_command_split(struct span line, struct smtp_command *command_out)
@@ -161,8 +161,8 @@ static bool is_parameter_value(struct span s)
 	return s.len > 0;
 }
 
-enum smtp_parameter_result smtp_parameter_take(struct span *parameters,
-	struct smtp_parameter *parameter_out)
+enum smtp_parameter_result smtp_parameter_take(
+    struct span *parameters, struct smtp_parameter *parameter_out)
 {
 	struct span word;
 	size_t equals;

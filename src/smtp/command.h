@@ -13,9 +13,9 @@
 #include "smtp/quirk.h"
 
 struct smtp_command {
-	struct span verb;		/* up to the first blank; any bytes but blanks */
-	struct span arguments;		/* behind the blanks, without blanks at the end */
-	unsigned quirks;		/* bits, SMTP_QUIRK_BIT(…) */
+	struct span verb;      /* up to the first blank; any bytes but blanks */
+	struct span arguments; /* behind the blanks, without blanks at the end */
+	unsigned quirks;       /* bits, SMTP_QUIRK_BIT(…) */
 };
 
 /* Splits a line without its CRLF. An empty line gives an empty verb. */
@@ -23,23 +23,23 @@ void smtp_command_split(struct span line, struct smtp_command *command_out);
 
 enum smtp_path_flaw {
 	SMTP_PATH_VALID,
-	SMTP_PATH_NO_KEYWORD,		/* FROM: or TO: is missing */
-	SMTP_PATH_WRONG_KEYWORD,	/* MAIL TO:, RCPT FROM: */
+	SMTP_PATH_NO_KEYWORD,    /* FROM: or TO: is missing */
+	SMTP_PATH_WRONG_KEYWORD, /* MAIL TO:, RCPT FROM: */
 	SMTP_PATH_NO_COLON,
 	SMTP_PATH_BLANK_BEFORE_COLON,
 	SMTP_PATH_NO_ADDRESS,
-	SMTP_PATH_NO_OPENING_BRACKET,	/* a@b> */
-	SMTP_PATH_NO_CLOSING_BRACKET,	/* <a@b */
-	SMTP_PATH_TEXT_BEHIND_BRACKET,	/* <a@b>SIZE=1 */
-	SMTP_PATH_BAD_ADDRESS,		/* see address_flaw */
+	SMTP_PATH_NO_OPENING_BRACKET,  /* a@b> */
+	SMTP_PATH_NO_CLOSING_BRACKET,  /* <a@b */
+	SMTP_PATH_TEXT_BEHIND_BRACKET, /* <a@b>SIZE=1 */
+	SMTP_PATH_BAD_ADDRESS,         /* see address_flaw */
 };
 
 struct smtp_path {
 	enum smtp_path_flaw flaw;
 	enum smtp_address_flaw address_flaw;
-	struct smtp_address address;	/* when VALID */
-	struct span text;		/* the address as written, for messages */
-	struct span parameters;		/* when VALID: for smtp_parameter_take() */
+	struct smtp_address address; /* when VALID */
+	struct span text;            /* the address as written, for messages */
+	struct span parameters;      /* when VALID: for smtp_parameter_take() */
 	unsigned quirks;
 };
 
@@ -48,19 +48,19 @@ bool smtp_path_parse(struct span arguments, struct span keyword, struct smtp_pat
 
 struct smtp_parameter {
 	struct span keyword;
-	struct span value;		/* empty when there is no "=" */
+	struct span value; /* empty when there is no "=" */
 	bool has_value;
 };
 
 enum smtp_parameter_result {
 	SMTP_PARAMETER_TAKEN,
 	SMTP_PARAMETER_NONE_LEFT,
-	SMTP_PARAMETER_MALFORMED,	/* parameter_out->keyword is the offending word */
+	SMTP_PARAMETER_MALFORMED, /* parameter_out->keyword is the offending word */
 };
 
 /* Takes the next ESMTP parameter off *parameters (RFC 5321, 4.1.2: esmtp-param). */
-enum smtp_parameter_result smtp_parameter_take(struct span *parameters,
-					       struct smtp_parameter *parameter_out);
+enum smtp_parameter_result smtp_parameter_take(
+    struct span *parameters, struct smtp_parameter *parameter_out);
 
 /* True for well-formed xtext (RFC 3461, 4), as in MAIL's AUTH= parameter. */
 bool smtp_xtext_is_valid(struct span text);

@@ -12,7 +12,7 @@ void smtp_data_reader_init(struct smtp_data_reader *reader)
 /* What the run of content ended at. */
 enum run_end {
 	RUN_END_OF_INPUT,
-	RUN_DOT,		/* a dot at the start of a line */
+	RUN_DOT, /* a dot at the start of a line */
 	RUN_BARE_LF,
 	RUN_BARE_CR,
 };
@@ -27,7 +27,7 @@ static size_t scan_line(struct span s, size_t at, bool *line_ended_out, enum run
 
 	*line_ended_out = false;
 	if (cr + 1 == s.len && lf == s.len) {
-		*end_out = RUN_END_OF_INPUT;		/* its LF may follow */
+		*end_out = RUN_END_OF_INPUT; /* its LF may follow */
 		return cr;
 	}
 	if (cr + 1 == lf && lf < s.len) {
@@ -72,7 +72,7 @@ static size_t scan_run(struct smtp_data_reader *reader, struct span s, enum run_
 enum dot_kind {
 	DOT_STUFFED,
 	DOT_FINAL,
-	DOT_UNCLEAR,		/* more bytes must come */
+	DOT_UNCLEAR, /* more bytes must come */
 };
 
 /* s begins with a dot that starts a line. */
@@ -87,8 +87,8 @@ static enum dot_kind classify_dot(struct span s)
 
 /* Deals with a dot at the start of a line. False: the dot was a stuffed one, is taken, and the
    line goes on. */
-static bool take_dot(struct smtp_data_reader *reader, struct span *input,
-	enum smtp_data_result *result_out)
+static bool take_dot(
+    struct smtp_data_reader *reader, struct span *input, enum smtp_data_result *result_out)
 {
 	switch (classify_dot(*input)) {
 	case DOT_UNCLEAR:
@@ -106,8 +106,8 @@ static bool take_dot(struct smtp_data_reader *reader, struct span *input,
 	return false;
 }
 
-enum smtp_data_result smtp_data_read(struct smtp_data_reader *reader, struct span *input,
-	struct span *content_out)
+enum smtp_data_result smtp_data_read(
+    struct smtp_data_reader *reader, struct span *input, struct span *content_out)
 {
 	enum smtp_data_result result;
 	enum run_end end;
@@ -180,7 +180,7 @@ static size_t unstuffed_extent(const struct smtp_data_writer *writer, struct spa
 	size_t at = smtp_data_clean_extent(content, false, &line_ends);
 	size_t lf;
 
-	at -= at > 0;		/* its last byte may be the LF before a dot */
+	at -= at > 0; /* its last byte may be the LF before a dot */
 	lf = at + span_find(span_skip(content, at), '\n');
 	while (lf + 1 < content.len) {
 		char before = lf > 0 ? content.data[lf - 1] : writer->last[1];

@@ -15,22 +15,22 @@
 #include "base/buf.h"
 
 enum smtp_data_result {
-	SMTP_DATA_CONTENT,		/* *content_out is set and taken off the input */
+	SMTP_DATA_CONTENT, /* *content_out is set and taken off the input */
 	SMTP_DATA_NEED_MORE,
-	SMTP_DATA_END,			/* the final dot and its CRLF are taken */
-	SMTP_DATA_BARE_LF,		/* stands at the front of the input, in line reader->line */
+	SMTP_DATA_END,     /* the final dot and its CRLF are taken */
+	SMTP_DATA_BARE_LF, /* stands at the front of the input, in line reader->line */
 	SMTP_DATA_BARE_CR,
 };
 
 struct smtp_data_reader {
-	uint64_t octets;		/* given out as content so far */
-	uint64_t line;			/* the current line, counted from 1 */
+	uint64_t octets; /* given out as content so far */
+	uint64_t line;   /* the current line, counted from 1 */
 	bool at_line_start;
 };
 
 void smtp_data_reader_init(struct smtp_data_reader *reader);
-enum smtp_data_result smtp_data_read(struct smtp_data_reader *reader, struct span *input,
-				     struct span *content_out);
+enum smtp_data_result smtp_data_read(
+    struct smtp_data_reader *reader, struct span *input, struct span *content_out);
 
 /* Drops content up to and including the final dot, for a message that is refused already. True when
    the end was there. *dropped_out is increased by what was taken. Once a reader has discarded, it
@@ -39,7 +39,7 @@ bool smtp_data_discard(struct smtp_data_reader *reader, struct span *input, uint
 
 /* Writing: content in pieces of any length, dots stuffed, ended by the final dot. */
 struct smtp_data_writer {
-	char last[2];			/* the last two bytes written */
+	char last[2]; /* the last two bytes written */
 };
 
 void smtp_data_writer_init(struct smtp_data_writer *writer);

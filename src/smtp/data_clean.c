@@ -27,9 +27,9 @@ static inline uint64_t bits_of(const struct block *block, char byte)
 	__m128i wanted = _mm_set1_epi8(byte);
 
 	return vector_bits(block->vectors[0], wanted) |
-	    vector_bits(block->vectors[1], wanted) << VECTOR_LEN |
-	    vector_bits(block->vectors[2], wanted) << (2 * VECTOR_LEN) |
-	    vector_bits(block->vectors[3], wanted) << (3 * VECTOR_LEN);
+	       vector_bits(block->vectors[1], wanted) << VECTOR_LEN |
+	       vector_bits(block->vectors[2], wanted) << (2 * VECTOR_LEN) |
+	       vector_bits(block->vectors[3], wanted) << (3 * VECTOR_LEN);
 }
 
 /* One or two of 64 in ordinary lines: quicker than a call of the library's population count. */
@@ -50,10 +50,10 @@ size_t smtp_data_clean_extent(struct span s, bool at_line_start, uint64_t *line_
 	while (s.len - at >= BLOCK_LEN) {
 		const char *bytes = s.data + at;
 		struct block block = { {
-			read_vector(bytes),
-			read_vector(bytes + VECTOR_LEN),
-			read_vector(bytes + 2 * VECTOR_LEN),
-			read_vector(bytes + 3 * VECTOR_LEN),
+		    read_vector(bytes),
+		    read_vector(bytes + VECTOR_LEN),
+		    read_vector(bytes + 2 * VECTOR_LEN),
+		    read_vector(bytes + 3 * VECTOR_LEN),
 		} };
 		uint64_t cr = bits_of(&block, '\r'), lf = bits_of(&block, '\n');
 

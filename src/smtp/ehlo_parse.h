@@ -11,30 +11,30 @@
 
 #include "base/buf.h"
 
-#define SMTP_MECHANISM_MAX 20	/* octets of a name (RFC 4422, 3.1) */
+#define SMTP_MECHANISM_MAX 20 /* octets of a name (RFC 4422, 3.1) */
 #define SMTP_MECHANISMS_MAX 32
 
 struct smtp_extensions {
-	bool esmtp;		/* there was a positive reply to EHLO or LHLO, not only to HELO */
-	bool pipelining;	/* RFC 2920 */
-	bool size;		/* RFC 1870 */
-	uint64_t size_max;	/* octets; 0: no figure given, or no limit */
-	bool eight_bit_mime;	/* RFC 6152 */
-	bool smtputf8;		/* RFC 6531 */
-	bool chunking;		/* RFC 3030 */
-	bool enhanced_status_codes;	/* RFC 2034 */
-	bool dsn;		/* RFC 3461 */
-	bool starttls;		/* RFC 3207 */
-	bool auth;		/* RFC 4954: a line AUTH, or the old AUTH=, was there */
-	bool auth_equals;	/* the old form AUTH= was there; its mechanisms are in the list */
-	bool auth_equals_only;	/* ... and no line in the standard form */
-	bool masked;		/* a line is overwritten with X */
+	bool esmtp;          /* there was a positive reply to EHLO or LHLO, not only to HELO */
+	bool pipelining;     /* RFC 2920 */
+	bool size;           /* RFC 1870 */
+	uint64_t size_max;   /* octets; 0: no figure given, or no limit */
+	bool eight_bit_mime; /* RFC 6152 */
+	bool smtputf8;       /* RFC 6531 */
+	bool chunking;       /* RFC 3030 */
+	bool enhanced_status_codes; /* RFC 2034 */
+	bool dsn;                   /* RFC 3461 */
+	bool starttls;              /* RFC 3207 */
+	bool auth;                  /* RFC 4954: a line AUTH, or the old AUTH=, was there */
+	bool auth_equals;      /* the old form AUTH= was there; its mechanisms are in the list */
+	bool auth_equals_only; /* ... and no line in the standard form */
+	bool masked;           /* a line is overwritten with X */
 	bool extension_in_first_line;
-	bool mechanisms_dropped;	/* malformed names, or more than fit */
+	bool mechanisms_dropped; /* malformed names, or more than fit */
 	size_t mechanism_count;
-	char mechanisms[SMTP_MECHANISMS_MAX][SMTP_MECHANISM_MAX + 1];	/* upper case, in the
-					   server's order, each once */
-	char host[256];		/* first word of the first line in printable form, may be cut */
+	char mechanisms[SMTP_MECHANISMS_MAX][SMTP_MECHANISM_MAX + 1]; /* upper case, in the
+					 server's order, each once */
+	char host[256]; /* first word of the first line in printable form, may be cut */
 };
 
 /* Reads a whole reply, its lines as they came, each ended by LF (smtp_received_reply.lines). */

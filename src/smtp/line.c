@@ -30,7 +30,7 @@ enum smtp_line_result smtp_line_take(struct span *input, size_t max_len, struct 
 
 	if (end == window) {
 		bool may_still_end = input->len <= max_len ||
-		    (input->len == max_len + 1 && input->data[max_len] == '\r');
+				     (input->len == max_len + 1 && input->data[max_len] == '\r');
 		return may_still_end ? SMTP_LINE_NEED_MORE : SMTP_LINE_TOO_LONG;
 	}
 	*line_out = span_head(*input, end);

@@ -10,10 +10,10 @@
 #include "base/span.h"
 
 enum smtp_line_result {
-	SMTP_LINE_COMPLETE,		/* taken; *line_out is set, without its CRLF */
-	SMTP_LINE_BARE_NEWLINE,		/* the same, but a bare CR or LF stands inside the line */
-	SMTP_LINE_NEED_MORE,		/* no CRLF yet; nothing is taken */
-	SMTP_LINE_TOO_LONG,		/* longer than max_len; nothing is taken */
+	SMTP_LINE_COMPLETE,     /* taken; *line_out is set, without its CRLF */
+	SMTP_LINE_BARE_NEWLINE, /* the same, but a bare CR or LF stands inside the line */
+	SMTP_LINE_NEED_MORE,    /* no CRLF yet; nothing is taken */
+	SMTP_LINE_TOO_LONG,     /* longer than max_len; nothing is taken */
 };
 
 /* Takes the first line off *input, whole up to its CRLF. *line_out borrows from *input. max_len
@@ -26,12 +26,12 @@ bool smtp_line_discard(struct span *input);
 
 /* What a command line may not contain. */
 enum smtp_line_flaw {
-	SMTP_LINE_CLEAN,		/* printable ASCII, blanks and tabs */
+	SMTP_LINE_CLEAN, /* printable ASCII, blanks and tabs */
 	SMTP_LINE_BARE_LF,
 	SMTP_LINE_BARE_CR,
 	SMTP_LINE_NUL,
-	SMTP_LINE_CONTROL,		/* another byte below 32, or 127 */
-	SMTP_LINE_EIGHT_BIT,		/* a byte above 127, and nothing worse */
+	SMTP_LINE_CONTROL,   /* another byte below 32, or 127 */
+	SMTP_LINE_EIGHT_BIT, /* a byte above 127, and nothing worse */
 };
 
 /* Finds the first flaw of a line (its bytes above 127 only when there is no other). *position_out,

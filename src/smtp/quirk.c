@@ -14,7 +14,7 @@ static const struct quirk_row {
 	[SMTP_QUIRK_ODD_HELO_NAME] = { "odd-helo-name", "a name that no host can have" },
 	[SMTP_QUIRK_AUTH_AFTER_HELO] = { "auth-after-helo", "AUTH after HELO: say EHLO" },
 	[SMTP_QUIRK_EXTENSION_AFTER_HELO] = { "extension-after-helo",
-		"parameters after HELO: say EHLO" },
+	    "parameters after HELO: say EHLO" },
 };
 
 const char *smtp_quirk_name(enum smtp_quirk quirk)

@@ -9,16 +9,16 @@
  */
 
 enum smtp_quirk {
-	SMTP_QUIRK_BLANK_AFTER_COLON,		/* MAIL FROM: <a@b> */
-	SMTP_QUIRK_BLANK_IN_BRACKETS,		/* RCPT TO:<a@b > */
-	SMTP_QUIRK_NO_BRACKETS,			/* MAIL FROM:a@b */
-	SMTP_QUIRK_TRAILING_BLANK,		/* blanks at the end of a line */
-	SMTP_QUIRK_LEADING_BLANK,		/* blanks before the verb */
-	SMTP_QUIRK_EXTRA_BLANK,			/* more than one blank, or a tab, between words */
-	SMTP_QUIRK_EXTRA_ARGUMENT,		/* words behind the name in HELO and EHLO */
-	SMTP_QUIRK_ODD_HELO_NAME,		/* a name in HELO or EHLO that no host can have */
-	SMTP_QUIRK_AUTH_AFTER_HELO,		/* AUTH where only EHLO would have offered it */
-	SMTP_QUIRK_EXTENSION_AFTER_HELO,	/* a parameter of MAIL, the same */
+	SMTP_QUIRK_BLANK_AFTER_COLON,    /* MAIL FROM: <a@b> */
+	SMTP_QUIRK_BLANK_IN_BRACKETS,    /* RCPT TO:<a@b > */
+	SMTP_QUIRK_NO_BRACKETS,          /* MAIL FROM:a@b */
+	SMTP_QUIRK_TRAILING_BLANK,       /* blanks at the end of a line */
+	SMTP_QUIRK_LEADING_BLANK,        /* blanks before the verb */
+	SMTP_QUIRK_EXTRA_BLANK,          /* more than one blank, or a tab, between words */
+	SMTP_QUIRK_EXTRA_ARGUMENT,       /* words behind the name in HELO and EHLO */
+	SMTP_QUIRK_ODD_HELO_NAME,        /* a name in HELO or EHLO that no host can have */
+	SMTP_QUIRK_AUTH_AFTER_HELO,      /* AUTH where only EHLO would have offered it */
+	SMTP_QUIRK_EXTENSION_AFTER_HELO, /* a parameter of MAIL, the same */
 	SMTP_QUIRK_COUNT,
 };
 

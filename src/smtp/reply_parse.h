@@ -21,25 +21,25 @@
 
 /* Enhanced status code (RFC 3463), as in "5.7.8"; all zero when there is none. */
 struct smtp_reply_status {
-	uint8_t class;		/* 2, 4 or 5 */
+	uint8_t class; /* 2, 4 or 5 */
 	uint16_t subject, detail;
 };
 
 /* One line of a reply. */
 struct smtp_reply_line {
 	unsigned code;
-	bool last;		/* a blank, or nothing, follows the code */
+	bool last; /* a blank, or nothing, follows the code */
 	struct smtp_reply_status status;
-	struct span text;	/* behind code and separator, the enhanced status with it */
+	struct span text; /* behind code and separator, the enhanced status with it */
 };
 
 enum smtp_reply_fault {
 	SMTP_REPLY_FAULT_NONE,
-	SMTP_REPLY_FAULT_NOT_A_REPLY,	/* three digits and a blank or a hyphen are missing */
-	SMTP_REPLY_FAULT_CODE,		/* below 200 or above 599 */
-	SMTP_REPLY_FAULT_TOO_LONG,	/* no CRLF within 4096 octets */
-	SMTP_REPLY_FAULT_BARE_LF,	/* a line feed without a carriage return */
-	SMTP_REPLY_FAULT_ENDLESS,	/* more than 1000 lines */
+	SMTP_REPLY_FAULT_NOT_A_REPLY, /* three digits and a blank or a hyphen are missing */
+	SMTP_REPLY_FAULT_CODE,        /* below 200 or above 599 */
+	SMTP_REPLY_FAULT_TOO_LONG,    /* no CRLF within 4096 octets */
+	SMTP_REPLY_FAULT_BARE_LF,     /* a line feed without a carriage return */
+	SMTP_REPLY_FAULT_ENDLESS,     /* more than 1000 lines */
 };
 
 /* Reads one line, given without its CRLF. *line_out borrows from it, and is set only when the
@@ -52,19 +52,19 @@ struct smtp_reply_status smtp_reply_status_find(struct span text);
 
 /* A whole reply. Lives inside the parser until its next call. */
 struct smtp_received_reply {
-	unsigned code;			/* 0: no reply was received */
-	struct smtp_reply_status status;	/* that of the first line which has one */
-	struct span text;		/* the lines' texts joined by blanks, for one-line use; the
-					   enhanced status stands once, where it came first */
-	struct span lines;		/* the lines as they came, each followed by one LF */
-	unsigned line_count;		/* with the dropped ones */
-	bool cut;			/* some was dropped */
+	unsigned code;                   /* 0: no reply was received */
+	struct smtp_reply_status status; /* that of the first line which has one */
+	struct span text;                /* the lines' texts joined by blanks, for one-line use; the
+					    enhanced status stands once, where it came first */
+	struct span lines;               /* the lines as they came, each followed by one LF */
+	unsigned line_count;             /* with the dropped ones */
+	bool cut;                        /* some was dropped */
 	bool mixed_codes;
 };
 
-bool smtp_reply_is_positive(const struct smtp_received_reply *reply);	/* 2yz */
-bool smtp_reply_is_temporary(const struct smtp_received_reply *reply);	/* 4yz */
-bool smtp_reply_is_permanent(const struct smtp_received_reply *reply);	/* 5yz */
+bool smtp_reply_is_positive(const struct smtp_received_reply *reply);  /* 2yz */
+bool smtp_reply_is_temporary(const struct smtp_received_reply *reply); /* 4yz */
+bool smtp_reply_is_permanent(const struct smtp_received_reply *reply); /* 5yz */
 
 /* Writes "550 5.7.1 text" in printable form, cut to size, always with a NUL. Returns out. */
 const char *smtp_reply_format(const struct smtp_received_reply *reply, char *out, size_t size);
@@ -76,11 +76,11 @@ struct smtp_reply_parser {
 };
 
 enum smtp_reply_result {
-	SMTP_REPLY_RESULT_NEED_MORE,	/* *input holds no whole line; it is left alone */
-	SMTP_REPLY_RESULT_LINE,		/* a line was taken, the reply goes on */
-	SMTP_REPLY_RESULT_COMPLETE,	/* a line was taken, parser->reply is whole */
-	SMTP_REPLY_RESULT_MALFORMED,	/* *fault_out says why, *line_out is what was seen of the
-					   line; nothing is taken */
+	SMTP_REPLY_RESULT_NEED_MORE, /* *input holds no whole line; it is left alone */
+	SMTP_REPLY_RESULT_LINE,      /* a line was taken, the reply goes on */
+	SMTP_REPLY_RESULT_COMPLETE,  /* a line was taken, parser->reply is whole */
+	SMTP_REPLY_RESULT_MALFORMED, /* *fault_out says why, *line_out is what was seen of the
+					line; nothing is taken */
 };
 
 void smtp_reply_parser_init(struct smtp_reply_parser *parser);

@@ -12,11 +12,11 @@ enum {
 	CHALLENGE_MAX = AUTH_DATA_MAX - 6,
 	AUTH_FAILURES_MAX_DEFAULT = 5,
 	OVERLONG_OCTETS_MAX = 1024 * 1024,
-	TLS_HANDSHAKE_BYTE = 0x16,	/* RFC 8446, 5.1: ContentType handshake */
+	TLS_HANDSHAKE_BYTE = 0x16, /* RFC 8446, 5.1: ContentType handshake */
 };
 
-void smtp_server_init(struct smtp_server *s, const struct smtp_server_settings *settings,
-	struct buf *output)
+void smtp_server_init(
+    struct smtp_server *s, const struct smtp_server_settings *settings, struct buf *output)
 {
 	assert(settings->hostname && settings->size_max_bytes > 0 && settings->recipients_max > 0);
 	assert(output->max >= 2 * SMTP_SERVER_OUTPUT_ROOM);
@@ -32,7 +32,7 @@ void smtp_server_fini(struct smtp_server *s)
 }
 
 void smtp_server_observe(struct smtp_server *s,
-	void (*observe)(void *context, enum smtp_line_kind kind, struct span text), void *context)
+    void (*observe)(void *context, enum smtp_line_kind kind, struct span text), void *context)
 {
 	s->observe = observe;
 	s->observe_context = context;
@@ -62,7 +62,7 @@ static bool is_at_boundary(const struct smtp_server *s)
 static bool input_begins_with_auth(struct span input)
 {
 	return input.len > 4 && span_starts_with_nocase(input, SPAN("AUTH")) &&
-	    (input.data[4] == ' ' || input.data[4] == '\t');
+	       (input.data[4] == ' ' || input.data[4] == '\t');
 }
 
 static size_t line_limit(const struct smtp_server *s, struct span input)
@@ -150,11 +150,11 @@ static bool step(struct smtp_server *s, struct span *input)
 static bool takes_nothing(const struct smtp_server *s)
 {
 	return s->owed || s->phase == SMTP_PHASE_START || s->phase == SMTP_PHASE_TLS ||
-	    s->phase == SMTP_PHASE_CLOSED;
+	       s->phase == SMTP_PHASE_CLOSED;
 }
 
-enum smtp_server_event_kind smtp_server_next(struct smtp_server *s, struct span *input,
-	struct smtp_server_event *event_out)
+enum smtp_server_event_kind smtp_server_next(
+    struct smtp_server *s, struct span *input, struct smtp_server_event *event_out)
 {
 	for (;;) {
 		if (smtp_server_take_queued(s, event_out))
@@ -164,8 +164,8 @@ enum smtp_server_event_kind smtp_server_next(struct smtp_server *s, struct span 
 		if (s->output->max - s->output->len < SMTP_SERVER_OUTPUT_ROOM)
 			return event_out->kind = SMTP_SERVER_NEED_OUTPUT;
 		if (s->shutting_down && is_at_boundary(s))
-			smtp_server_close(s, SMTP_CLOSE_SHUTDOWN, SMTP_REPLY_CLOSING_SHUTDOWN,
-			    NULL);
+			smtp_server_close(
+			    s, SMTP_CLOSE_SHUTDOWN, SMTP_REPLY_CLOSING_SHUTDOWN, NULL);
 		else if (!step(s, input))
 			return event_out->kind = SMTP_SERVER_NEED_INPUT;
 	}
@@ -230,8 +230,8 @@ void smtp_server_answer(struct smtp_server *s, enum smtp_reply_id id, const char
 		close_after_421(s);
 }
 
-void smtp_server_answer_custom(struct smtp_server *s, unsigned code, const char *enhanced,
-	const char *text)
+void smtp_server_answer_custom(
+    struct smtp_server *s, unsigned code, const char *enhanced, const char *text)
 {
 	struct smtp_reply reply = { .code = code, .enhanced = enhanced, .text = text };
 	unsigned owed = s->owed;
@@ -284,8 +284,8 @@ void smtp_server_auth_failure(struct smtp_server *s, enum smtp_reply_id id, cons
 	if (smtp_reply_get(id)->code == 421)
 		close_after_421(s);
 	else if (smtp_reply_get(id)->code >= 500 && ++s->auth_failures >= failures_max)
-		smtp_server_close(s, SMTP_CLOSE_AUTH_FAILURES, SMTP_REPLY_CLOSING_AUTH_FAILURES,
-		    NULL);
+		smtp_server_close(
+		    s, SMTP_CLOSE_AUTH_FAILURES, SMTP_REPLY_CLOSING_AUTH_FAILURES, NULL);
 }
 
 void smtp_server_tls_started(struct smtp_server *s)

@@ -22,62 +22,62 @@
 #include "smtp/quirk.h"
 #include "smtp/reply.h"
 
-#define SMTP_AUTH_LINE_MAX 12288	/* RFC 4954, 4 */
-#define SMTP_COMMAND_LINE_MAX 2048	/* RFC 5321's 512 and room for parameters */
+#define SMTP_AUTH_LINE_MAX 12288   /* RFC 4954, 4 */
+#define SMTP_COMMAND_LINE_MAX 2048 /* RFC 5321's 512 and room for parameters */
 #define SMTP_SERVER_INPUT_MIN (SMTP_AUTH_LINE_MAX + 64)
-#define SMTP_SERVER_OUTPUT_ROOM 16384	/* below this much room in the output, NEED_OUTPUT */
+#define SMTP_SERVER_OUTPUT_ROOM 16384 /* below this much room in the output, NEED_OUTPUT */
 #define SMTP_HELLO_NAME_MAX 255
 
 /* One listener's rules; the same for all its sessions, which it outlives. */
 struct smtp_server_settings {
 	const char *hostname;
-	const char *greeting;			/* behind "ESMTP" in the greeting; NULL: "Frank" */
-	uint64_t size_max_bytes;		/* of content; not 0 */
-	unsigned recipients_max;		/* accepted in one transaction; not 0 */
-	unsigned errors_max;			/* wrong commands before 421; 0: 20. A kept message
-						   sets the count back to 0. */
-	unsigned auth_failures_max;		/* failures before 421; 0: 5 */
-	bool tls_offered;			/* STARTTLS */
-	bool tls_active;			/* TLS from the first byte */
-	bool tls_required;			/* MAIL without TLS: 530 */
-	const char *auth_mechanisms;		/* "PLAIN LOGIN"; NULL or "": no AUTH */
-	bool auth_required;			/* MAIL without AUTH: 530 */
-	bool auth_needs_tls;			/* AUTH without TLS is not listed, and 538 */
-	bool strict;				/* quirks are refused */
+	const char *greeting;        /* behind "ESMTP" in the greeting; NULL: "Frank" */
+	uint64_t size_max_bytes;     /* of content; not 0 */
+	unsigned recipients_max;     /* accepted in one transaction; not 0 */
+	unsigned errors_max;         /* wrong commands before 421; 0: 20. A kept message
+					sets the count back to 0. */
+	unsigned auth_failures_max;  /* failures before 421; 0: 5 */
+	bool tls_offered;            /* STARTTLS */
+	bool tls_active;             /* TLS from the first byte */
+	bool tls_required;           /* MAIL without TLS: 530 */
+	const char *auth_mechanisms; /* "PLAIN LOGIN"; NULL or "": no AUTH */
+	bool auth_required;          /* MAIL without AUTH: 530 */
+	bool auth_needs_tls;         /* AUTH without TLS is not listed, and 538 */
+	bool strict;                 /* quirks are refused */
 };
 
 enum smtp_phase {
-	SMTP_PHASE_START,	/* no greeting yet */
-	SMTP_PHASE_GREETED,	/* no EHLO or HELO yet */
+	SMTP_PHASE_START,   /* no greeting yet */
+	SMTP_PHASE_GREETED, /* no EHLO or HELO yet */
 	SMTP_PHASE_READY,
-	SMTP_PHASE_AUTH,	/* inside an AUTH exchange */
-	SMTP_PHASE_MAIL,	/* a sender is accepted */
-	SMTP_PHASE_RCPT,	/* and a recipient */
-	SMTP_PHASE_CONTENT,	/* after 354 */
-	SMTP_PHASE_TLS,		/* after 220 to STARTTLS */
+	SMTP_PHASE_AUTH,    /* inside an AUTH exchange */
+	SMTP_PHASE_MAIL,    /* a sender is accepted */
+	SMTP_PHASE_RCPT,    /* and a recipient */
+	SMTP_PHASE_CONTENT, /* after 354 */
+	SMTP_PHASE_TLS,     /* after 220 to STARTTLS */
 	SMTP_PHASE_CLOSED,
 };
 
 enum smtp_server_event_kind {
-	SMTP_SERVER_NEED_INPUT,		/* read more, and call again */
-	SMTP_SERVER_NEED_OUTPUT,	/* flush the output, and call again */
-	SMTP_SERVER_WAIT,		/* an answer or the news of TLS is owed; or all is over */
-	SMTP_SERVER_HELLO,		/* hello */
-	SMTP_SERVER_STARTTLS,		/* the 220 is in the output: flush it, throw away and count
-					   what was received behind the command, start TLS, then
-					   call smtp_server_tls_started() */
-	SMTP_SERVER_AUTH_BEGIN,		/* auth. Owed: challenge, success or failure */
-	SMTP_SERVER_AUTH_RESPONSE,	/* auth. Owed: the same */
-	SMTP_SERVER_AUTH_CANCELLED,	/* the exchange is over: "*", or no base64; answered */
-	SMTP_SERVER_MAIL,		/* mail. Owed: smtp_server_answer() */
-	SMTP_SERVER_RCPT,		/* rcpt. Owed: the same */
-	SMTP_SERVER_DATA,		/* Owed: SMTP_REPLY_START_CONTENT, or why not */
-	SMTP_SERVER_CONTENT,		/* content, a piece of the message, dots unstuffed */
-	SMTP_SERVER_MESSAGE,		/* message, it is complete. Owed: smtp_server_answer() */
-	SMTP_SERVER_REFUSED,		/* refused: drop the draft. The rest of the content is
-					   thrown away here, and the 55x sent behind it. */
-	SMTP_SERVER_ABORTED,		/* aborted: a transaction with its MAIL accepted is lost */
-	SMTP_SERVER_CLOSE,		/* close: flush the output, then close. The last event. */
+	SMTP_SERVER_NEED_INPUT,     /* read more, and call again */
+	SMTP_SERVER_NEED_OUTPUT,    /* flush the output, and call again */
+	SMTP_SERVER_WAIT,           /* an answer or the news of TLS is owed; or all is over */
+	SMTP_SERVER_HELLO,          /* hello */
+	SMTP_SERVER_STARTTLS,       /* the 220 is in the output: flush it, throw away and count
+				       what was received behind the command, start TLS, then
+				       call smtp_server_tls_started() */
+	SMTP_SERVER_AUTH_BEGIN,     /* auth. Owed: challenge, success or failure */
+	SMTP_SERVER_AUTH_RESPONSE,  /* auth. Owed: the same */
+	SMTP_SERVER_AUTH_CANCELLED, /* the exchange is over: "*", or no base64; answered */
+	SMTP_SERVER_MAIL,           /* mail. Owed: smtp_server_answer() */
+	SMTP_SERVER_RCPT,           /* rcpt. Owed: the same */
+	SMTP_SERVER_DATA,           /* Owed: SMTP_REPLY_START_CONTENT, or why not */
+	SMTP_SERVER_CONTENT,        /* content, a piece of the message, dots unstuffed */
+	SMTP_SERVER_MESSAGE,        /* message, it is complete. Owed: smtp_server_answer() */
+	SMTP_SERVER_REFUSED,        /* refused: drop the draft. The rest of the content is
+				       thrown away here, and the 55x sent behind it. */
+	SMTP_SERVER_ABORTED,        /* aborted: a transaction with its MAIL accepted is lost */
+	SMTP_SERVER_CLOSE,          /* close: flush the output, then close. The last event. */
 };
 
 enum smtp_abort {
@@ -86,7 +86,7 @@ enum smtp_abort {
 	SMTP_ABORT_HELO,
 	SMTP_ABORT_STARTTLS,
 	SMTP_ABORT_QUIT,
-	SMTP_ABORT_CLOSE,		/* a CLOSE event follows, and says why */
+	SMTP_ABORT_CLOSE, /* a CLOSE event follows, and says why */
 };
 
 enum smtp_refusal {
@@ -97,14 +97,14 @@ enum smtp_refusal {
 
 enum smtp_close {
 	SMTP_CLOSE_QUIT,
-	SMTP_CLOSE_ERRORS,		/* too many wrong commands */
+	SMTP_CLOSE_ERRORS, /* too many wrong commands */
 	SMTP_CLOSE_AUTH_FAILURES,
-	SMTP_CLOSE_CONTENT,		/* content without end */
-	SMTP_CLOSE_LINE,		/* a line without end */
-	SMTP_CLOSE_TLS_HELLO,		/* the client began with TLS where none is */
+	SMTP_CLOSE_CONTENT,   /* content without end */
+	SMTP_CLOSE_LINE,      /* a line without end */
+	SMTP_CLOSE_TLS_HELLO, /* the client began with TLS where none is */
 	SMTP_CLOSE_HTTP,
 	SMTP_CLOSE_TURNED_AWAY,
-	SMTP_CLOSE_ANSWERED,		/* the owner answered 421 */
+	SMTP_CLOSE_ANSWERED, /* the owner answered 421 */
 	SMTP_CLOSE_SHUTDOWN,
 	SMTP_CLOSE_TIMEOUT,
 };
@@ -114,21 +114,21 @@ struct smtp_server_event {
 	enum smtp_server_event_kind kind;
 	union {
 		struct {
-			struct span name;		/* see smtp_server_hello_name() */
-			bool extended;			/* EHLO */
+			struct span name; /* see smtp_server_hello_name() */
+			bool extended;    /* EHLO */
 		} hello;
 		struct {
-			struct span mechanism;		/* as listed in the settings */
-			struct span data;		/* decoded; wiped at the end */
-			bool has_initial;		/* BEGIN: data is an initial response */
+			struct span mechanism; /* as listed in the settings */
+			struct span data;      /* decoded; wiped at the end */
+			bool has_initial;      /* BEGIN: data is an initial response */
 		} auth;
 		struct {
 			struct smtp_address address;
-			uint64_t size;			/* SIZE=, 0 when absent */
-			bool is_eight_bit;		/* BODY=8BITMIME */
+			uint64_t size;     /* SIZE=, 0 when absent */
+			bool is_eight_bit; /* BODY=8BITMIME */
 		} mail;
 		struct {
-			struct smtp_address address;	/* domain is empty for a bare local name */
+			struct smtp_address address; /* domain is empty for a bare local name */
 		} rcpt;
 		struct span content;
 		struct {
@@ -136,12 +136,12 @@ struct smtp_server_event {
 		} message;
 		struct {
 			enum smtp_refusal reason;
-			uint64_t line;			/* of the bare newline, counted from 1 */
-			uint64_t octets;		/* given out as CONTENT before */
+			uint64_t line;   /* of the bare newline, counted from 1 */
+			uint64_t octets; /* given out as CONTENT before */
 		} refused;
 		struct {
 			enum smtp_abort reason;
-			unsigned recipients;		/* accepted ones */
+			unsigned recipients; /* accepted ones */
 		} aborted;
 		enum smtp_close close;
 	};
@@ -155,44 +155,43 @@ struct smtp_server {
 	void *observe_context;
 
 	enum smtp_phase phase;
-	unsigned owed;				/* enum smtp_owed, in server_private.h */
+	unsigned owed; /* enum smtp_owed, in server_private.h */
 	unsigned queued_count;
-	struct smtp_server_event queued[4];	/* to be given out first */
+	struct smtp_server_event queued[4]; /* to be given out first */
 
 	bool tls_active, authenticated;
-	bool extended;				/* EHLO, not HELO */
+	bool extended; /* EHLO, not HELO */
 	bool hello_done, shutting_down;
-	bool line_overlong;			/* discarding through the CRLF */
-	bool bare_lf_waiting;			/* in what has come of the present line */
-	bool auth_tried;			/* since then bare words may be secrets */
+	bool line_overlong;   /* discarding through the CRLF */
+	bool bare_lf_waiting; /* in what has come of the present line */
+	bool auth_tried;      /* since then bare words may be secrets */
 	bool auth_just_tried;
 	unsigned errors, auth_failures;
 	uint64_t overlong_octets;
 	size_t overlong_limit;
 
-	unsigned recipients;			/* of the transaction */
+	unsigned recipients; /* of the transaction */
 	struct smtp_data_reader reader;
 	bool refused;
 	enum smtp_refusal refusal;
 	uint64_t refused_line, discarded;
 
-	struct span mechanism;			/* borrows from the settings */
-	struct buf auth_data;			/* secret */
+	struct span mechanism; /* borrows from the settings */
+	struct buf auth_data;  /* secret */
 
-	uint64_t quirks[SMTP_QUIRK_COUNT];	/* uses so far */
+	uint64_t quirks[SMTP_QUIRK_COUNT]; /* uses so far */
 	char hello_name[SMTP_HELLO_NAME_MAX + 1];
 };
 
 /* The output buffer is the connection's own: replies are appended to it. Its ceiling must be
    2 * SMTP_SERVER_OUTPUT_ROOM at least. */
-void smtp_server_init(struct smtp_server *s, const struct smtp_server_settings *settings,
-		      struct buf *output);
-void smtp_server_fini(struct smtp_server *s);	/* wipes what is secret */
+void smtp_server_init(
+    struct smtp_server *s, const struct smtp_server_settings *settings, struct buf *output);
+void smtp_server_fini(struct smtp_server *s); /* wipes what is secret */
 
 /* From now on every classified line is shown to observe; NULL ends that. */
 void smtp_server_observe(struct smtp_server *s,
-			 void (*observe)(void *context, enum smtp_line_kind kind, struct span text),
-			 void *context);
+    void (*observe)(void *context, enum smtp_line_kind kind, struct span text), void *context);
 
 /* One of the two begins the session. Turned away, it gets this reply (421 or 554; text may be
    NULL for the table's) as its greeting, and CLOSE. */
@@ -201,18 +200,19 @@ void smtp_server_turn_away(struct smtp_server *s, enum smtp_reply_id id, const c
 
 /* Takes off *input what it has understood, appends the replies, and returns one event, whose
    kind is also event_out->kind. After CLOSE it returns WAIT for ever. */
-enum smtp_server_event_kind smtp_server_next(struct smtp_server *s, struct span *input,
-					     struct smtp_server_event *event_out);
+enum smtp_server_event_kind smtp_server_next(
+    struct smtp_server *s, struct span *input, struct smtp_server_event *event_out);
 
 /* Answers MAIL, RCPT, DATA and MESSAGE. The code's class decides what happens: 2yz and 354
    accept. A 421 closes. format may be NULL for the table's text; the enhanced status comes
    from the table. */
 void smtp_server_answer(struct smtp_server *s, enum smtp_reply_id id, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
-/* The same in the operator's own words (a route's "refuse"): code is 400 to 599; enhanced may be NULL. */
-void smtp_server_answer_custom(struct smtp_server *s, unsigned code, const char *enhanced,
-			       const char *text);
+/* The same in the operator's own words (a route's "refuse"): code is 400 to 599; enhanced may be
+ * NULL. */
+void smtp_server_answer_custom(
+    struct smtp_server *s, unsigned code, const char *enhanced, const char *text);
 
 /* Answer AUTH_BEGIN and AUTH_RESPONSE. challenge is raw, at most 9,210 bytes. A failure is an
    answer of 4yz or 5yz, usually SMTP_REPLY_AUTH_REJECTED or _TEMPORARY (which does not count

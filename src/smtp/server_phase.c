@@ -43,8 +43,8 @@ void smtp_server_abort(struct smtp_server *s, enum smtp_abort reason)
 		smtp_server_enter(s, SMTP_PHASE_READY);
 }
 
-void smtp_server_close(struct smtp_server *s, enum smtp_close reason, enum smtp_reply_id id,
-	const char *text)
+void smtp_server_close(
+    struct smtp_server *s, enum smtp_close reason, enum smtp_reply_id id, const char *text)
 {
 	struct smtp_server_event event = { .kind = SMTP_SERVER_CLOSE };
 

@@ -25,12 +25,12 @@ enum smtp_owed {
 
 /* Appends a reply; format NULL takes the table's text. */
 void smtp_server_reply(struct smtp_server *s, enum smtp_reply_id id, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 void smtp_server_vreply(struct smtp_server *s, enum smtp_reply_id id, const char *format,
-	va_list arguments) __attribute__((format(printf, 3, 0)));
+    va_list arguments) __attribute__((format(printf, 3, 0)));
 /* The same for a wrong command: it is counted, and one too many closes the session. */
 void smtp_server_error(struct smtp_server *s, enum smtp_reply_id id, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 /* The lines that were appended to the output since its length was before_len go to the observer. */
 void smtp_server_observe_replies(struct smtp_server *s, size_t before_len);
 void smtp_server_observe_line(struct smtp_server *s, enum smtp_line_kind kind, struct span text);
@@ -46,8 +46,8 @@ void smtp_server_enter(struct smtp_server *s, enum smtp_phase phase);
 /* Drops the transaction, if there is one, and says so. */
 void smtp_server_abort(struct smtp_server *s, enum smtp_abort reason);
 /* Sends the reply, aborts, and is closed. */
-void smtp_server_close(struct smtp_server *s, enum smtp_close reason, enum smtp_reply_id id,
-	const char *text);
+void smtp_server_close(
+    struct smtp_server *s, enum smtp_close reason, enum smtp_reply_id id, const char *text);
 /* Counts quirks (bits). False: the listener is strict, and the command was refused. */
 bool smtp_server_allow_quirks(struct smtp_server *s, unsigned quirks);
 

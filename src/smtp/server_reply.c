@@ -39,8 +39,8 @@ void smtp_server_observe_payload(struct smtp_server *s, struct span mechanism, s
 	if (mechanism.len > 32)
 		mechanism = span_head(mechanism, 32);
 	text_len = snprintf(text, sizeof(text), "%.*s %zu", SPAN_ARG(mechanism), len);
-	s->observe(s->observe_context, SMTP_LINE_KIND_AUTH_PAYLOAD,
-	    span_of(text, (size_t)text_len));
+	s->observe(
+	    s->observe_context, SMTP_LINE_KIND_AUTH_PAYLOAD, span_of(text, (size_t)text_len));
 }
 
 static void append_reply(struct smtp_server *s, enum smtp_reply_id id, struct span text)
@@ -52,8 +52,8 @@ static void append_reply(struct smtp_server *s, enum smtp_reply_id id, struct sp
 		smtp_server_observe_replies(s, before_len);
 }
 
-void smtp_server_vreply(struct smtp_server *s, enum smtp_reply_id id, const char *format,
-	va_list arguments)
+void smtp_server_vreply(
+    struct smtp_server *s, enum smtp_reply_id id, const char *format, va_list arguments)
 {
 	char text[SMTP_REPLY_TEXT_MAX + 1];
 	int len;
@@ -64,8 +64,8 @@ void smtp_server_vreply(struct smtp_server *s, enum smtp_reply_id id, const char
 	}
 	len = vsnprintf(text, sizeof(text), format, arguments);
 	assert(len >= 0);
-	append_reply(s, id, span_of(text, (size_t)len < sizeof(text) ? (size_t)len
-								    : sizeof(text) - 1));
+	append_reply(
+	    s, id, span_of(text, (size_t)len < sizeof(text) ? (size_t)len : sizeof(text) - 1));
 }
 
 void smtp_server_reply(struct smtp_server *s, enum smtp_reply_id id, const char *format, ...)
@@ -79,8 +79,8 @@ void smtp_server_reply(struct smtp_server *s, enum smtp_reply_id id, const char 
 
 void smtp_server_error(struct smtp_server *s, enum smtp_reply_id id, const char *format, ...)
 {
-	unsigned errors_max = s->settings->errors_max ? s->settings->errors_max
-						      : ERRORS_MAX_DEFAULT;
+	unsigned errors_max =
+	    s->settings->errors_max ? s->settings->errors_max : ERRORS_MAX_DEFAULT;
 	va_list arguments;
 
 	va_start(arguments, format);

@@ -9,8 +9,8 @@
 
 /* Names that may be shown when they are tried and not offered: any other word in their place may be
    a secret that was typed there. */
-#define COMMON_MECHANISMS                                                                    \
-	"PLAIN LOGIN CRAM-MD5 DIGEST-MD5 NTLM GSSAPI GS2-KRB5 XOAUTH2 OAUTHBEARER EXTERNAL " \
+#define COMMON_MECHANISMS                                                                          \
+	"PLAIN LOGIN CRAM-MD5 DIGEST-MD5 NTLM GSSAPI GS2-KRB5 XOAUTH2 OAUTHBEARER EXTERNAL "       \
 	"ANONYMOUS SCRAM-SHA-1 SCRAM-SHA-256 SCRAM-SHA-1-PLUS SCRAM-SHA-256-PLUS"
 
 static struct span mechanisms(const struct smtp_server *s)
@@ -46,7 +46,7 @@ bool smtp_server_may_auth(struct smtp_server *s)
 		smtp_server_error(s, SMTP_REPLY_AUTH_ALREADY, NULL);
 	else
 		return s->extended ||
-		    smtp_server_allow_quirks(s, SMTP_QUIRK_BIT(SMTP_QUIRK_AUTH_AFTER_HELO));
+		       smtp_server_allow_quirks(s, SMTP_QUIRK_BIT(SMTP_QUIRK_AUTH_AFTER_HELO));
 	return false;
 }
 

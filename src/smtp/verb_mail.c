@@ -13,8 +13,8 @@ static struct span shown(struct span text)
 
 /* The form of a command, as help in replies about it. */
 struct form {
-	const char *verb, *keyword;		/* MAIL, FROM */
-	const char *other;			/* TO */
+	const char *verb, *keyword; /* MAIL, FROM */
+	const char *other;          /* TO */
 	enum smtp_reply_id bad_address;
 };
 
@@ -27,8 +27,8 @@ static void refuse_form(struct smtp_server *s, const struct form *form, const ch
 	    form->verb, form->keyword);
 }
 
-static void refuse_address(struct smtp_server *s, const struct form *form,
-	const struct smtp_path *path)
+static void refuse_address(
+    struct smtp_server *s, const struct form *form, const struct smtp_path *path)
 {
 	struct span text = shown(path->text);
 
@@ -39,8 +39,8 @@ static void refuse_address(struct smtp_server *s, const struct form *form,
 		    smtp_address_flaw_text(path->address_flaw));
 }
 
-static void refuse_path(struct smtp_server *s, const struct form *form,
-	const struct smtp_path *path)
+static void refuse_path(
+    struct smtp_server *s, const struct form *form, const struct smtp_path *path)
 {
 	switch (path->flaw) {
 	case SMTP_PATH_VALID:
@@ -80,7 +80,7 @@ static void refuse_path(struct smtp_server *s, const struct form *form,
 
 /* What both commands ask of their path. */
 static bool take_path(struct smtp_server *s, const struct form *form,
-	const struct smtp_command *command, struct smtp_path *path_out)
+    const struct smtp_command *command, struct smtp_path *path_out)
 {
 	if (smtp_path_parse(command->arguments, span_from_string(form->keyword), path_out))
 		return smtp_server_allow_quirks(s, path_out->quirks);
@@ -89,7 +89,7 @@ static bool take_path(struct smtp_server *s, const struct form *form,
 }
 
 static void refuse_parameter(struct smtp_server *s, enum smtp_parameter_result result,
-	const struct smtp_parameter *parameter)
+    const struct smtp_parameter *parameter)
 {
 	struct span keyword = shown(parameter->keyword);
 
@@ -151,13 +151,13 @@ static unsigned find_mail_parameter(struct span keyword)
 	unsigned i = 0;
 
 	while (i < MAIL_PARAMETER_COUNT &&
-	    !span_equal_nocase(keyword, span_from_string(mail_parameters[i].keyword)))
+	       !span_equal_nocase(keyword, span_from_string(mail_parameters[i].keyword)))
 		i++;
 	return i;
 }
 
-static bool take_mail_parameters(struct smtp_server *s, struct span parameters,
-	struct smtp_server_event *event)
+static bool take_mail_parameters(
+    struct smtp_server *s, struct span parameters, struct smtp_server_event *event)
 {
 	struct smtp_parameter parameter;
 	enum smtp_parameter_result result;
@@ -184,7 +184,7 @@ static bool take_mail_parameters(struct smtp_server *s, struct span parameters,
 			return false;
 	}
 	return seen == 0 || s->extended ||
-	    smtp_server_allow_quirks(s, SMTP_QUIRK_BIT(SMTP_QUIRK_EXTENSION_AFTER_HELO));
+	       smtp_server_allow_quirks(s, SMTP_QUIRK_BIT(SMTP_QUIRK_EXTENSION_AFTER_HELO));
 }
 
 void smtp_server_handle_mail(struct smtp_server *s, const struct smtp_command *command)

@@ -7,7 +7,7 @@
 static bool is_name_byte(char c)
 {
 	return byte_is_alpha(c) || byte_is_digit(c) || c == '.' || c == '-' || c == '_' ||
-	    c == ':' || c == '[' || c == ']';
+	       c == ':' || c == '[' || c == ']';
 }
 
 /* Copies the name, with a question mark for each byte that must not get into a header field. */
@@ -41,8 +41,7 @@ static bool take_name(struct smtp_server *s, const struct smtp_command *command)
 	}
 	if (name.len > SMTP_HELLO_NAME_MAX) {
 		smtp_server_error(s, SMTP_REPLY_ARGUMENTS,
-		    "The name has %zu characters; %d are the limit", name.len,
-		    SMTP_HELLO_NAME_MAX);
+		    "The name has %zu characters; %d are the limit", name.len, SMTP_HELLO_NAME_MAX);
 		return false;
 	}
 	if (span_take_word(&rest, &more))

@@ -17,43 +17,43 @@
 
 enum arguments_rule {
 	ARGUMENTS_NONE,
-	ARGUMENTS_MAY,		/* the handler judges them */
+	ARGUMENTS_MAY, /* the handler judges them */
 };
 
 /* What is legal. Order of the questions: hello, TLS, AUTH, phase, may_run, arguments. */
 static const struct verb_rule {
 	const char *verb;
-	unsigned phases;			/* bit per enum smtp_phase */
-	bool needs_hello, needs_tls, needs_auth;	/* the latter two if the settings say so */
+	unsigned phases;                         /* bit per enum smtp_phase */
+	bool needs_hello, needs_tls, needs_auth; /* the latter two if the settings say so */
 	enum arguments_rule arguments;
-	enum smtp_reply_id out_of_phase;	/* where phases leaves one out */
-	bool (*may_run)(struct smtp_server *s);	/* what is not of the table; replies itself */
+	enum smtp_reply_id out_of_phase;        /* where phases leaves one out */
+	bool (*may_run)(struct smtp_server *s); /* what is not of the table; replies itself */
 	void (*handle)(struct smtp_server *s, const struct smtp_command *command);
 } verb_rules[] = {
 	{ "EHLO", ANYWHERE, false, false, false, ARGUMENTS_MAY, SMTP_REPLY_OUT_OF_SEQUENCE, NULL,
-		smtp_server_handle_ehlo },
+	    smtp_server_handle_ehlo },
 	{ "HELO", ANYWHERE, false, false, false, ARGUMENTS_MAY, SMTP_REPLY_OUT_OF_SEQUENCE, NULL,
-		smtp_server_handle_helo },
+	    smtp_server_handle_helo },
 	{ "MAIL", IN(SMTP_PHASE_READY), true, true, true, ARGUMENTS_MAY, SMTP_REPLY_MAIL_NESTED,
-		NULL, smtp_server_handle_mail },
+	    NULL, smtp_server_handle_mail },
 	{ "RCPT", INSIDE_TRANSACTION, true, true, true, ARGUMENTS_MAY, SMTP_REPLY_MAIL_FIRST, NULL,
-		smtp_server_handle_rcpt },
+	    smtp_server_handle_rcpt },
 	{ "DATA", IN(SMTP_PHASE_RCPT), true, true, true, ARGUMENTS_NONE, SMTP_REPLY_MAIL_FIRST,
-		NULL, smtp_server_handle_data },
+	    NULL, smtp_server_handle_data },
 	{ "RSET", ANYWHERE, false, false, false, ARGUMENTS_NONE, SMTP_REPLY_OUT_OF_SEQUENCE, NULL,
-		smtp_server_handle_rset },
+	    smtp_server_handle_rset },
 	{ "NOOP", ANYWHERE, false, false, false, ARGUMENTS_MAY, SMTP_REPLY_OUT_OF_SEQUENCE, NULL,
-		smtp_server_handle_noop },
+	    smtp_server_handle_noop },
 	{ "VRFY", ANYWHERE, false, false, false, ARGUMENTS_MAY, SMTP_REPLY_OUT_OF_SEQUENCE, NULL,
-		smtp_server_handle_vrfy },
+	    smtp_server_handle_vrfy },
 	{ "HELP", ANYWHERE, false, false, false, ARGUMENTS_MAY, SMTP_REPLY_OUT_OF_SEQUENCE, NULL,
-		smtp_server_handle_help },
+	    smtp_server_handle_help },
 	{ "QUIT", ANYWHERE, false, false, false, ARGUMENTS_NONE, SMTP_REPLY_OUT_OF_SEQUENCE, NULL,
-		smtp_server_handle_quit },
+	    smtp_server_handle_quit },
 	{ "STARTTLS", ANYWHERE, true, false, false, ARGUMENTS_NONE, SMTP_REPLY_OUT_OF_SEQUENCE,
-		smtp_server_may_starttls, smtp_server_handle_starttls },
+	    smtp_server_may_starttls, smtp_server_handle_starttls },
 	{ "AUTH", IN(SMTP_PHASE_READY), true, false, false, ARGUMENTS_MAY,
-		SMTP_REPLY_AUTH_IN_TRANSACTION, smtp_server_may_auth, smtp_server_handle_auth },
+	    SMTP_REPLY_AUTH_IN_TRANSACTION, smtp_server_may_auth, smtp_server_handle_auth },
 };
 
 static const struct verb_rule *find_rule(struct span verb)
@@ -87,8 +87,8 @@ static void require_auth(struct smtp_server *s)
 			    : smtp_reply_get(SMTP_REPLY_AUTH_REQUIRED)->text);
 }
 
-static bool may_run(struct smtp_server *s, const struct verb_rule *rule,
-	const struct smtp_command *command)
+static bool may_run(
+    struct smtp_server *s, const struct verb_rule *rule, const struct smtp_command *command)
 {
 	if (rule->needs_hello && !s->hello_done) {
 		smtp_server_error(s, SMTP_REPLY_HELLO_FIRST, "Say EHLO first, then %s", rule->verb);
@@ -105,8 +105,8 @@ static bool may_run(struct smtp_server *s, const struct verb_rule *rule,
 	if (!may_run_in_phase(s, rule) || (rule->may_run && !rule->may_run(s)))
 		return false;
 	if (rule->arguments == ARGUMENTS_NONE && command->arguments.len > 0) {
-		smtp_server_error(s, SMTP_REPLY_ARGUMENTS, "%s stands alone on its line",
-		    rule->verb);
+		smtp_server_error(
+		    s, SMTP_REPLY_ARGUMENTS, "%s stands alone on its line", rule->verb);
 		return false;
 	}
 	return true;
@@ -118,7 +118,7 @@ static bool is_like_auth(const struct verb_rule *rule, struct span verb)
 	if (rule)
 		return rule->handle == smtp_server_handle_auth;
 	return span_starts_with_nocase(verb, SPAN("AUTH")) ||
-	    smtp_words_distance(verb, SPAN("AUTH"), 1) <= 1;
+	       smtp_words_distance(verb, SPAN("AUTH"), 1) <= 1;
 }
 
 static bool is_known_word(struct span verb)
@@ -130,11 +130,11 @@ static bool is_known_word(struct span verb)
 static bool may_be_secret(const struct smtp_server *s, const struct smtp_command *command)
 {
 	return !is_known_word(command->verb) &&
-	    (s->auth_just_tried || (s->auth_tried && command->arguments.len == 0));
+	       (s->auth_just_tried || (s->auth_tried && command->arguments.len == 0));
 }
 
 static void observe_command(struct smtp_server *s, struct span line, const struct verb_rule *rule,
-	const struct smtp_command *command)
+    const struct smtp_command *command)
 {
 	if (!s->observe)
 		return;
@@ -157,11 +157,11 @@ static void note_auth_tried(struct smtp_server *s, const struct verb_rule *rule,
 static void refuse_foreign(struct smtp_server *s, struct span verb)
 {
 	if (span_equal(verb, SPAN("LHLO")))
-		smtp_server_error(s, SMTP_REPLY_NOT_IMPLEMENTED,
-		    "LHLO is LMTP, and this is SMTP: say EHLO");
+		smtp_server_error(
+		    s, SMTP_REPLY_NOT_IMPLEMENTED, "LHLO is LMTP, and this is SMTP: say EHLO");
 	else
-		smtp_server_error(s, SMTP_REPLY_NOT_IMPLEMENTED, "%.*s is not offered here",
-		    SPAN_ARG(verb));
+		smtp_server_error(
+		    s, SMTP_REPLY_NOT_IMPLEMENTED, "%.*s is not offered here", SPAN_ARG(verb));
 }
 
 /* Words that are no verb, and show what was meant. NULL when they do not. */
@@ -170,13 +170,11 @@ static const char *explain_unknown(const struct smtp_command *command)
 	struct span verb = command->verb;
 
 	if (span_starts_with_nocase(verb, SPAN("MAILFROM")) ||
-	    span_starts_with_nocase(verb, SPAN("MAIL:")) ||
-	    span_equal_nocase(verb, SPAN("FROM")) ||
+	    span_starts_with_nocase(verb, SPAN("MAIL:")) || span_equal_nocase(verb, SPAN("FROM")) ||
 	    (span_equal_nocase(verb, SPAN("FROM:")) && command->arguments.len > 0))
 		return "The command is MAIL FROM:<address>, with a blank behind MAIL";
 	if (span_starts_with_nocase(verb, SPAN("RCPTTO")) ||
-	    span_starts_with_nocase(verb, SPAN("RCPT:")) ||
-	    span_equal_nocase(verb, SPAN("TO")) ||
+	    span_starts_with_nocase(verb, SPAN("RCPT:")) || span_equal_nocase(verb, SPAN("TO")) ||
 	    (span_equal_nocase(verb, SPAN("TO:")) && command->arguments.len > 0))
 		return "The command is RCPT TO:<address>, with a blank behind RCPT";
 	if (verb.len > 1 && verb.data[verb.len - 1] == ':')
@@ -194,7 +192,7 @@ static void refuse_unknown(struct smtp_server *s, const struct smtp_command *com
 	if (smtp_words_contain(SPAN(FOREIGN_VERBS), command->verb, &word))
 		refuse_foreign(s, word);
 	else if (smtp_words_contain(SPAN(HTTP_METHODS), command->verb, NULL) &&
-	    span_find_span(command->arguments, SPAN("HTTP/")) < command->arguments.len)
+		 span_find_span(command->arguments, SPAN("HTTP/")) < command->arguments.len)
 		smtp_server_close(s, SMTP_CLOSE_HTTP, SMTP_REPLY_CLOSING_HTTP, NULL);
 	else if (may_be_secret(s, command))
 		smtp_server_error(s, SMTP_REPLY_COMMAND_UNKNOWN, NULL);
@@ -225,7 +223,8 @@ static void refuse_flaw(struct smtp_server *s, enum smtp_line_flaw flaw, size_t 
 	case SMTP_LINE_CONTROL:
 		smtp_server_error(s, SMTP_REPLY_LINE_BINARY,
 		    "Character %zu is a control character (was something corrected while typing?); "
-		    "commands are printable ASCII", position);
+		    "commands are printable ASCII",
+		    position);
 		return;
 	case SMTP_LINE_EIGHT_BIT:
 		smtp_server_error(s, SMTP_REPLY_LINE_BINARY,
@@ -237,9 +236,10 @@ static void refuse_flaw(struct smtp_server *s, enum smtp_line_flaw flaw, size_t 
 /* MAIL, RCPT, HELO and EHLO have more to say about letters outside ASCII than that. */
 static bool judges_eight_bit(const struct verb_rule *rule)
 {
-	return rule &&
-	    (rule->handle == smtp_server_handle_mail || rule->handle == smtp_server_handle_rcpt ||
-		rule->handle == smtp_server_handle_ehlo || rule->handle == smtp_server_handle_helo);
+	return rule && (rule->handle == smtp_server_handle_mail ||
+			   rule->handle == smtp_server_handle_rcpt ||
+			   rule->handle == smtp_server_handle_ehlo ||
+			   rule->handle == smtp_server_handle_helo);
 }
 
 void smtp_server_take_command(struct smtp_server *s, struct span line)

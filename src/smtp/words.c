@@ -26,7 +26,7 @@ struct row {
 };
 
 static void fill_row(struct row *now, const struct row *before, const struct row *two_before,
-	struct span a, struct span b, size_t i)
+    struct span a, struct span b, size_t i)
 {
 	now->cell[0] = (unsigned)i;
 	for (size_t j = 1; j <= b.len; j++) {

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DELIVERIES_MAX 100000		/* of one message: far beyond any recipients-max */
+#define DELIVERIES_MAX 100000 /* of one message: far beyond any recipients-max */
 
 /* --- Rows --- */
 
@@ -22,7 +22,7 @@ static bool break_place(struct spool_store *store, uint64_t id, struct fault *fa
 	if (!found)
 		return true;
 	sqlite3_stmt *statement =
-		spool_database_get(&store->database, SPOOL_SQL_MESSAGE_MOVE, fault_out);
+	    spool_database_get(&store->database, SPOOL_SQL_MESSAGE_MOVE, fault_out);
 	bool ok = statement != NULL;
 	if (ok) {
 		spool_bind_id(statement, 1, id);
@@ -33,19 +33,22 @@ static bool break_place(struct spool_store *store, uint64_t id, struct fault *fa
 		ok = spool_database_run(&store->database, statement, fault_out);
 	}
 	engine_effect(store, &(struct spool_effect){ .kind = SPOOL_EFFECT_BODY_REMOVE,
-		.where = row.where, .generation = row.generation, .size = row.size });
-	engine_effect(store, &(struct spool_effect){ .kind = SPOOL_EFFECT_BODY_ADD,
-		.where = SPOOL_WHERE_BROKEN, .size = row.size });
+				 .where = row.where,
+				 .generation = row.generation,
+				 .size = row.size });
+	engine_effect(store,
+	    &(struct spool_effect){
+		.kind = SPOOL_EFFECT_BODY_ADD, .where = SPOOL_WHERE_BROKEN, .size = row.size });
 	engine_effect(store, &(struct spool_effect){ .kind = SPOOL_EFFECT_BROKEN_ADD, .id = id });
 	engine_message_row_fini(&row);
 	return ok;
 }
 
 static bool break_delivery(struct spool_store *store, uint64_t id, unsigned number,
-	const struct spool_delivery_row *old, struct fault *fault_out)
+    const struct spool_delivery_row *old, struct fault *fault_out)
 {
 	sqlite3_stmt *statement =
-		spool_database_get(&store->database, SPOOL_SQL_DELIVERY_BREAK, fault_out);
+	    spool_database_get(&store->database, SPOOL_SQL_DELIVERY_BREAK, fault_out);
 	if (statement == NULL)
 		return false;
 	spool_bind_id(statement, 1, id);
@@ -53,11 +56,18 @@ static bool break_delivery(struct spool_store *store, uint64_t id, unsigned numb
 	if (!spool_database_run(&store->database, statement, fault_out))
 		return false;
 	engine_effect(store, &(struct spool_effect){ .kind = SPOOL_EFFECT_DELIVERY_REMOVE,
-		.state = old->state, .hop = old->hop, .id = id, .number = number });
+				 .state = old->state,
+				 .hop = old->hop,
+				 .id = id,
+				 .number = number });
 	if (old->hop != NULL)
 		engine_effect(store, &(struct spool_effect){ .kind = SPOOL_EFFECT_DELIVERY_ADD,
-			.state = SPOOL_DELIVERY_BROKEN, .hop = old->hop, .id = id,
-			.number = number, .next_ms = INT64_MAX, .watch_ms = INT64_MAX });
+					 .state = SPOOL_DELIVERY_BROKEN,
+					 .hop = old->hop,
+					 .id = id,
+					 .number = number,
+					 .next_ms = INT64_MAX,
+					 .watch_ms = INT64_MAX });
 	return true;
 }
 
@@ -65,7 +75,7 @@ static bool break_delivery(struct spool_store *store, uint64_t id, unsigned numb
 static bool break_deliveries(struct spool_store *store, uint64_t id, struct fault *fault_out)
 {
 	sqlite3_stmt *statement =
-		spool_database_get(&store->database, SPOOL_SQL_DELIVERY_OF, fault_out);
+	    spool_database_get(&store->database, SPOOL_SQL_DELIVERY_OF, fault_out);
 	struct spool_delivery_row *rows = NULL;
 	size_t count = 0;
 	bool row = true, ok = true;
@@ -87,13 +97,13 @@ static bool break_deliveries(struct spool_store *store, uint64_t id, struct faul
 	return ok;
 }
 
-bool engine_mark_broken(struct spool_store *store, uint64_t id, bool moved, const char *reason,
-	struct fault *fault_out)
+bool engine_mark_broken(
+    struct spool_store *store, uint64_t id, bool moved, const char *reason, struct fault *fault_out)
 {
 	if (!engine_begin(store, fault_out))
 		return false;
 	if ((moved && !break_place(store, id, fault_out)) ||
-		!break_deliveries(store, id, fault_out)) {
+	    !break_deliveries(store, id, fault_out)) {
 		engine_rollback(store);
 		return false;
 	}
@@ -124,8 +134,8 @@ static bool sync_folder(struct spool_store *store, const char *name, struct faul
 	return error == 0;
 }
 
-static bool write_aside(struct spool_store *store, uint64_t id, struct span bytes,
-	struct fault *fault_out)
+static bool write_aside(
+    struct spool_store *store, uint64_t id, struct span bytes, struct fault *fault_out)
 {
 	const struct spool_files *files = store->files;
 	char *path = engine_file_path(store->path, "broken", id);
@@ -145,7 +155,7 @@ static bool write_aside(struct spool_store *store, uint64_t id, struct span byte
 
 /* *sound_out, or what was found is kept under broken/. */
 static bool check_segment(struct spool_store *store, const struct spool_message *message,
-	bool *sound_out, struct fault *fault_out)
+    bool *sound_out, struct fault *fault_out)
 {
 	struct buf bytes;
 	buf_init(&bytes, SPOOL_BODY_MEMORY_MAX);
@@ -161,7 +171,7 @@ static bool check_segment(struct spool_store *store, const struct spool_message 
 }
 
 static bool check_large(struct spool_store *store, struct spool_message *message, bool *sound_out,
-	struct fault *fault_out)
+    struct fault *fault_out)
 {
 	struct spool_reader *reader = spool_reader_open(message, fault_out);
 	enum spool_read_result result = SPOOL_READ_MORE;
@@ -181,11 +191,11 @@ static bool check_large(struct spool_store *store, struct spool_message *message
 		explain(fault_out, "keep a damaged body as", to, error);
 	mem_free(to);
 	return (error == 0 || error == -ENOENT) && sync_folder(store, "broken", fault_out) &&
-		sync_folder(store, "large", fault_out);
+	       sync_folder(store, "large", fault_out);
 }
 
 static bool check_body(struct spool_store *store, struct spool_message *message, bool *sound_out,
-	struct fault *fault_out)
+    struct fault *fault_out)
 {
 	switch (message->place.where) {
 	case SPOOL_WHERE_SEGMENT:
@@ -201,7 +211,7 @@ static bool check_body(struct spool_store *store, struct spool_message *message,
 }
 
 bool spool_store_set_aside(struct spool_store *store, uint64_t id, const char *reason,
-	bool *broken_out, struct fault *fault_out)
+    bool *broken_out, struct fault *fault_out)
 {
 	struct spool_message_row row;
 	bool found, sound = true;

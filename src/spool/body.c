@@ -23,22 +23,21 @@ struct spool_large {
 	uint32_t checksum;
 };
 
-static void explain(
-	struct fault *fault_out, const char *what, const char *path, int error)
+static void explain(struct fault *fault_out, const char *what, const char *path, int error)
 {
 	fault_set(fault_out, FAULT_LOCAL, "cannot %s %s: %s", what, path, strerror(-error));
 }
 
-struct spool_large *spool_large_create(const struct spool_files *files, const char *spool_path,
-	uint64_t id, struct fault *fault_out)
+struct spool_large *spool_large_create(
+    const struct spool_files *files, const char *spool_path, uint64_t id, struct fault *fault_out)
 {
 	struct spool_large *large = MEM_NEW(struct spool_large);
 	struct buf directory;
 	large->files = files != NULL ? files : spool_files_system();
 	large->path = engine_file_path(spool_path, "large", id);
 	large->id = id;
-	large->fd = large->files->open(
-		large->files->context, large->path, O_WRONLY | O_CREAT | O_TRUNC);
+	large->fd =
+	    large->files->open(large->files->context, large->path, O_WRONLY | O_CREAT | O_TRUNC);
 	if (large->fd < 0) {
 		explain(fault_out, "create", large->path, large->fd);
 		spool_large_abandon(&large);
@@ -58,7 +57,7 @@ struct spool_large *spool_large_create(const struct spool_files *files, const ch
 bool spool_large_append(struct spool_large *large, struct span bytes, struct fault *fault_out)
 {
 	int error = spool_files_write_all(
-		large->files, large->fd, bytes.data, bytes.len, large->size, false);
+	    large->files, large->fd, bytes.data, bytes.len, large->size, false);
 	if (error != 0) {
 		explain(fault_out, "write", large->path, error);
 		return false;
@@ -81,7 +80,7 @@ static void large_free(struct spool_large **large)
 }
 
 bool spool_large_finish(
-	struct spool_large **large, struct spool_draft *draft, struct fault *fault_out)
+    struct spool_large **large, struct spool_draft *draft, struct fault *fault_out)
 {
 	struct spool_large *done = *large;
 	assert(draft->message->id == done->id && draft->body == NULL);
@@ -131,15 +130,15 @@ void spool_large_remove(const struct spool_files *files, const char *spool_path,
 
 struct spool_reader {
 	struct spool_message *message;
-	struct spool_body *body;	/* of a segment, whole; else NULL */
-	int fd;				/* of a large file */
+	struct spool_body *body; /* of a segment, whole; else NULL */
+	int fd;                  /* of a large file */
 	uint64_t offset;
 	uint32_t checksum;
 	char *chunk;
 };
 
 enum spool_read_result spool_body_load(
-	const struct spool_message *message, struct spool_body **body_out, struct fault *fault_out)
+    const struct spool_message *message, struct spool_body **body_out, struct fault *fault_out)
 {
 	struct buf bytes;
 	if (message->place.where != SPOOL_WHERE_SEGMENT) {
@@ -182,11 +181,11 @@ struct spool_reader *spool_reader_open(struct spool_message *message, struct fau
 }
 
 static enum spool_read_result next_of_segment(
-	struct spool_reader *reader, struct span *bytes_out, struct fault *fault_out)
+    struct spool_reader *reader, struct span *bytes_out, struct fault *fault_out)
 {
 	if (reader->body == NULL) {
 		enum spool_read_result result =
-			spool_body_load(reader->message, &reader->body, fault_out);
+		    spool_body_load(reader->message, &reader->body, fault_out);
 		if (result != SPOOL_READ_END)
 			return result;
 	}
@@ -199,7 +198,7 @@ static enum spool_read_result next_of_segment(
 }
 
 static enum spool_read_result next_of_large(
-	struct spool_reader *reader, struct span *bytes_out, struct fault *fault_out)
+    struct spool_reader *reader, struct span *bytes_out, struct fault *fault_out)
 {
 	const struct spool_message *message = reader->message;
 	uint64_t left = message->size - reader->offset;
@@ -211,7 +210,7 @@ static enum spool_read_result next_of_large(
 	if (reader->chunk == NULL)
 		reader->chunk = mem_alloc(CHUNK);
 	ssize_t got = spool_files_read_all(message->place.files, reader->fd, reader->chunk,
-		left < CHUNK ? (size_t)left : CHUNK, reader->offset);
+	    left < CHUNK ? (size_t)left : CHUNK, reader->offset);
 	if (got < 0) {
 		explain(fault_out, "read", message->place.path, (int)got);
 		return SPOOL_READ_FAILED;
@@ -225,7 +224,7 @@ static enum spool_read_result next_of_large(
 }
 
 enum spool_read_result spool_reader_next(
-	struct spool_reader *reader, struct span *bytes_out, struct fault *fault_out)
+    struct spool_reader *reader, struct span *bytes_out, struct fault *fault_out)
 {
 	switch (reader->message->place.where) {
 	case SPOOL_WHERE_SEGMENT:

@@ -51,7 +51,7 @@ static void make_change(const struct step *step, struct spool_delivery *delivery
 		delivery->state = SPOOL_DELIVERY_WAITING;
 		delivery->next_attempt_ms = step->now_ms;
 		if (delivery->expires_ms > 0 &&
-			delivery->expires_ms < step->now_ms + RELEASED_LIFE_MS)
+		    delivery->expires_ms < step->now_ms + RELEASED_LIFE_MS)
 			delivery->expires_ms = step->now_ms + RELEASED_LIFE_MS;
 		break;
 	case SPOOL_CHANGE_DROP:
@@ -61,28 +61,29 @@ static void make_change(const struct step *step, struct spool_delivery *delivery
 }
 
 static bool write_change(
-	const struct step *step, struct spool_delivery *delivery, struct fault *fault_out)
+    const struct step *step, struct spool_delivery *delivery, struct fault *fault_out)
 {
 	struct spool_delivery_row old;
 	bool found;
 	if (!engine_delivery_old(step->store, delivery->message->id, delivery->number, &old, NULL,
-		    &found, fault_out))
+		&found, fault_out))
 		return false;
 	if (!found)
 		return true;
 	make_change(step, delivery);
 	return step->change == SPOOL_CHANGE_DROP
-		? engine_delivery_end(step->store, delivery, &old, step->now_ms, fault_out)
-		: engine_delivery_set(step->store, delivery, &old, fault_out);
+		   ? engine_delivery_end(step->store, delivery, &old, step->now_ms, fault_out)
+		   : engine_delivery_set(step->store, delivery, &old, fault_out);
 }
 
 static bool change_entry(struct step *step, struct spool_entry *entry, struct fault *fault_out)
 {
 	uint64_t before = step->changed.deliveries;
-	LIST_FOR_EACH(at, &entry->deliveries) {
+	LIST_FOR_EACH(at, &entry->deliveries)
+	{
 		struct spool_delivery *delivery = LIST_ENTRY(at, struct spool_delivery, link);
 		if (!applies(step->change, delivery) ||
-			!engine_filter_matches_delivery(step->filter, delivery))
+		    !engine_filter_matches_delivery(step->filter, delivery))
 			continue;
 		if (engine_in_hand(step->store, entry->message->id, delivery->number) != NULL) {
 			step->changed.in_hand++;
@@ -96,15 +97,15 @@ static bool change_entry(struct step *step, struct spool_entry *entry, struct fa
 	return true;
 }
 
-static bool change_candidates(struct step *step, const struct spool_candidates *candidates,
-	struct fault *fault_out)
+static bool change_candidates(
+    struct step *step, const struct spool_candidates *candidates, struct fault *fault_out)
 {
 	for (size_t i = 0; i < candidates->count; i++) {
 		struct spool_entry *entry;
 		if (!engine_entry_read(step->store, candidates->ids[i], &entry, fault_out))
 			return false;
 		bool ok = entry == NULL || !engine_filter_matches(step->filter, entry) ||
-			change_entry(step, entry, fault_out);
+			  change_entry(step, entry, fault_out);
 		spool_entry_destroy(&entry);
 		if (!ok)
 			return false;
@@ -113,8 +114,8 @@ static bool change_candidates(struct step *step, const struct spool_candidates *
 }
 
 /* A dry run is a transaction without a write. */
-static bool run_step(struct step *step, const struct spool_candidates *candidates,
-	struct fault *fault_out)
+static bool run_step(
+    struct step *step, const struct spool_candidates *candidates, struct fault *fault_out)
 {
 	if (!engine_begin(step->store, fault_out))
 		return false;
@@ -125,7 +126,7 @@ static bool run_step(struct step *step, const struct spool_candidates *candidate
 }
 
 static void advance(struct spool_cursor *cursor, const struct spool_filter *filter,
-	const struct spool_candidates *candidates)
+    const struct spool_candidates *candidates)
 {
 	cursor->finished = candidates->count == 0;
 	for (size_t i = 0; i < candidates->count; i++)
@@ -133,8 +134,8 @@ static void advance(struct spool_cursor *cursor, const struct spool_filter *filt
 }
 
 bool spool_store_change(struct spool_store *store, enum spool_change change,
-	const struct spool_filter *filter, struct spool_cursor *cursor, size_t max, bool dry_run,
-	int64_t now_ms, struct spool_changed *changed_out, struct fault *fault_out)
+    const struct spool_filter *filter, struct spool_cursor *cursor, size_t max, bool dry_run,
+    int64_t now_ms, struct spool_changed *changed_out, struct fault *fault_out)
 {
 	struct step step = { store, change, filter, dry_run, now_ms, { 0 } };
 	struct spool_candidates candidates;
@@ -172,29 +173,30 @@ static void destroy_all(struct list *deliveries)
 }
 
 static bool write_rekeyed(struct rekey *rekey, struct spool_delivery *delivery, struct list *more,
-	struct fault *fault_out)
+    struct fault *fault_out)
 {
 	struct spool_delivery_row old;
 	bool found;
 	if (!engine_delivery_old(rekey->store, delivery->message->id, delivery->number, &old, NULL,
-		    &found, fault_out))
+		&found, fault_out))
 		return false;
 	if (!found)
 		return true;
 	rekey->changed++;
 	return engine_deliveries_split(rekey->store, more, delivery->number, fault_out) &&
-		(delivery->recipient_count == 0
-				? engine_delivery_end(rekey->store, delivery, &old, 0, fault_out)
-				: engine_delivery_set(rekey->store, delivery, &old, fault_out));
+	       (delivery->recipient_count == 0
+		       ? engine_delivery_end(rekey->store, delivery, &old, 0, fault_out)
+		       : engine_delivery_set(rekey->store, delivery, &old, fault_out));
 }
 
 static bool rekey_entry(struct rekey *rekey, struct spool_entry *entry, struct fault *fault_out)
 {
 	bool ok = true;
-	LIST_FOR_EACH(at, &entry->deliveries) {
+	LIST_FOR_EACH(at, &entry->deliveries)
+	{
 		struct spool_delivery *delivery = LIST_ENTRY(at, struct spool_delivery, link);
 		if (delivery->state != SPOOL_DELIVERY_WAITING ||
-			engine_in_hand(rekey->store, entry->message->id, delivery->number) != NULL)
+		    engine_in_hand(rekey->store, entry->message->id, delivery->number) != NULL)
 			continue;
 		struct list more;
 		list_init(&more);
@@ -207,8 +209,8 @@ static bool rekey_entry(struct rekey *rekey, struct spool_entry *entry, struct f
 	return ok;
 }
 
-static bool rekey_candidates(struct rekey *rekey, const struct spool_candidates *candidates,
-	struct fault *fault_out)
+static bool rekey_candidates(
+    struct rekey *rekey, const struct spool_candidates *candidates, struct fault *fault_out)
 {
 	for (size_t i = 0; i < candidates->count; i++) {
 		struct spool_entry *entry;
@@ -223,8 +225,8 @@ static bool rekey_candidates(struct rekey *rekey, const struct spool_candidates 
 }
 
 bool spool_store_rekey(struct spool_store *store, struct spool_cursor *cursor, size_t max,
-	bool (*route)(void *context, struct spool_delivery *delivery, struct list *more),
-	void *context, uint64_t *changed_out, struct fault *fault_out)
+    bool (*route)(void *context, struct spool_delivery *delivery, struct list *more), void *context,
+    uint64_t *changed_out, struct fault *fault_out)
 {
 	static const struct spool_filter all = { .states = SPOOL_MESSAGE_QUEUED };
 	struct rekey rekey = { store, route, context, 0 };

@@ -11,7 +11,7 @@
 /* --- Bodies --- */
 
 static enum spool_append_result append_body(
-	struct spool_store *store, struct spool_draft *draft, struct fault *fault_out)
+    struct spool_store *store, struct spool_draft *draft, struct fault *fault_out)
 {
 	struct spool_message *message = draft->message;
 	if (draft->body == NULL) {
@@ -21,12 +21,12 @@ static enum spool_append_result append_body(
 	/* A batch given again: the old record is dead bytes. */
 	spool_segment_unref(&message->place.segment);
 	message->place.where = SPOOL_WHERE_NOWHERE;
-	return spool_segments_append(store->segments, message->id, spool_body_span(draft->body),
-		&message->place, fault_out);
+	return spool_segments_append(
+	    store->segments, message->id, spool_body_span(draft->body), &message->place, fault_out);
 }
 
 static enum spool_append_result append_bodies(
-	struct spool_store *store, const struct spool_batch *batch, struct fault *fault_out)
+    struct spool_store *store, const struct spool_batch *batch, struct fault *fault_out)
 {
 	enum spool_append_result result = SPOOL_APPEND_DONE;
 	for (size_t i = 0; i < batch->accept_count && result == SPOOL_APPEND_DONE; i++)
@@ -55,17 +55,15 @@ static uint64_t space_for(const struct spool_batch *batch)
 /* A batch of unknown outcome may come a second time: what it has split off is then already gone
    from its row. */
 static bool add_split(struct spool_store *store, struct spool_result *result,
-	unsigned row_recipients, struct fault *fault_out)
+    unsigned row_recipients, struct fault *fault_out)
 {
-	if (list_is_empty(&result->more) ||
-		row_recipients == result->delivery->recipient_count)
+	if (list_is_empty(&result->more) || row_recipients == result->delivery->recipient_count)
 		return true;
-	return engine_deliveries_split(
-		store, &result->more, result->delivery->number, fault_out);
+	return engine_deliveries_split(store, &result->more, result->delivery->number, fault_out);
 }
 
 static bool write_result(struct spool_store *store, struct spool_result *result,
-	const struct spool_delivery_row *old, int64_t now_ms, struct fault *fault_out)
+    const struct spool_delivery_row *old, int64_t now_ms, struct fault *fault_out)
 {
 	struct spool_delivery *delivery = result->delivery;
 	if (spool_delivery_waiting(delivery) == 0)
@@ -76,27 +74,27 @@ static bool write_result(struct spool_store *store, struct spool_result *result,
 	return engine_delivery_set(store, delivery, old, fault_out);
 }
 
-static bool apply_result(struct spool_store *store, struct spool_result *result, int64_t now_ms,
-	struct fault *fault_out)
+static bool apply_result(
+    struct spool_store *store, struct spool_result *result, int64_t now_ms, struct fault *fault_out)
 {
 	struct spool_delivery *delivery = result->delivery;
 	uint64_t id = delivery->message->id;
 	struct spool_delivery_row old;
 	unsigned recipients;
 	bool found, added;
-	if (!engine_delivery_old(
-		    store, id, delivery->number, &old, &recipients, &found, fault_out))
+	if (!engine_delivery_old(store, id, delivery->number, &old, &recipients, &found, fault_out))
 		return false;
-	engine_effect(store, &(struct spool_effect){ .kind = SPOOL_EFFECT_OUT_OF_HAND, .id = id,
-		.number = delivery->number });
+	engine_effect(
+	    store, &(struct spool_effect){
+		       .kind = SPOOL_EFFECT_OUT_OF_HAND, .id = id, .number = delivery->number });
 	if (!found)
 		return true;
 	/* What was split off first: the message must not end between two of its deliveries. */
 	if (!add_split(store, result, recipients, fault_out) ||
-		!write_result(store, result, &old, now_ms, fault_out))
+	    !write_result(store, result, &old, now_ms, fault_out))
 		return false;
 	return result->bounce == NULL ||
-		engine_draft_add(store, result->bounce, false, &added, fault_out);
+	       engine_draft_add(store, result->bounce, false, &added, fault_out);
 }
 
 static int order_of_ids(const void *left, const void *right)
@@ -106,13 +104,14 @@ static int order_of_ids(const void *left, const void *right)
 	uint64_t x = a->delivery->message->id, y = b->delivery->message->id;
 	if (x != y)
 		return x < y ? -1 : 1;
-	return a->delivery->number < b->delivery->number ? -1
-		: a->delivery->number > b->delivery->number;
+	return a->delivery->number < b->delivery->number
+		   ? -1
+		   : a->delivery->number > b->delivery->number;
 }
 
 /* Neighbours in the table are written one after the other. */
 static bool apply_results(
-	struct spool_store *store, const struct spool_batch *batch, struct fault *fault_out)
+    struct spool_store *store, const struct spool_batch *batch, struct fault *fault_out)
 {
 	if (batch->result_count > 1)
 		qsort(batch->results, batch->result_count, sizeof(*batch->results), order_of_ids);
@@ -127,7 +126,7 @@ static bool apply_results(
 bool engine_prune(struct spool_store *store, int64_t now_ms, size_t max, struct fault *fault_out)
 {
 	sqlite3_stmt *statement =
-		spool_database_get(&store->database, SPOOL_SQL_MESSAGE_PRUNE, fault_out);
+	    spool_database_get(&store->database, SPOOL_SQL_MESSAGE_PRUNE, fault_out);
 	if (statement == NULL)
 		return false;
 	spool_bind_time(statement, 1, now_ms - store->settings.history_ms);
@@ -141,14 +140,13 @@ bool engine_prune(struct spool_store *store, int64_t now_ms, size_t max, struct 
 
 bool engine_prune_due(const struct spool_store *store, int64_t now_ms)
 {
-	return store->prune_more || now_ms - store->pruned_ms >= 10000 ||
-		now_ms < store->pruned_ms;
+	return store->prune_more || now_ms - store->pruned_ms >= 10000 || now_ms < store->pruned_ms;
 }
 
 /* --- The batch --- */
 
 static bool add_accepts(
-	struct spool_store *store, const struct spool_batch *batch, struct fault *fault_out)
+    struct spool_store *store, const struct spool_batch *batch, struct fault *fault_out)
 {
 	for (size_t i = 0; i < batch->accept_count; i++) {
 		bool added;
@@ -157,8 +155,8 @@ static bool add_accepts(
 			return false;
 		if (!added) {
 			fault_set(fault_out, FAULT_LOCAL,
-				"%s: a message of this id exists: has the clock gone back?",
-				store->path);
+			    "%s: a message of this id exists: has the clock gone back?",
+			    store->path);
 			return false;
 		}
 	}
@@ -166,15 +164,15 @@ static bool add_accepts(
 }
 
 static bool write_rows(
-	struct spool_store *store, const struct spool_batch *batch, struct fault *fault_out)
+    struct spool_store *store, const struct spool_batch *batch, struct fault *fault_out)
 {
 	if (!engine_begin(store, fault_out))
 		return false;
 	/* History goes at least as fast as mail comes. */
 	size_t prune = 2 * batch->accept_count + 50;
 	if (!add_accepts(store, batch, fault_out) || !apply_results(store, batch, fault_out) ||
-		(engine_prune_due(store, batch->now_ms) &&
-			!engine_prune(store, batch->now_ms, prune, fault_out))) {
+	    (engine_prune_due(store, batch->now_ms) &&
+		!engine_prune(store, batch->now_ms, prune, fault_out))) {
 		engine_rollback(store);
 		return false;
 	}
@@ -182,7 +180,7 @@ static bool write_rows(
 }
 
 enum spool_commit_result spool_store_commit(
-	struct spool_store *store, const struct spool_batch *batch, struct fault *fault_out)
+    struct spool_store *store, const struct spool_batch *batch, struct fault *fault_out)
 {
 	assert(batch->result_count <= SPOOL_BATCH_RESULTS_MAX);
 	if (!engine_usable(store, fault_out))

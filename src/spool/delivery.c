@@ -51,7 +51,7 @@ static struct spool_recipient *recipient_room(struct spool_delivery *delivery)
 		return NULL;
 	if ((count & (count - 1)) == 0)
 		delivery->recipients = mem_realloc(delivery->recipients,
-			(count == 0 ? 1 : 2 * (size_t)count) * sizeof(*delivery->recipients));
+		    (count == 0 ? 1 : 2 * (size_t)count) * sizeof(*delivery->recipients));
 	delivery->recipient_count++;
 	memset(&delivery->recipients[count], 0, sizeof(*delivery->recipients));
 	return &delivery->recipients[count];
@@ -100,7 +100,7 @@ static struct spool_delivery *find_room(struct list *deliveries, struct span hop
 }
 
 struct spool_delivery *spool_delivery_move(
-	struct spool_delivery *delivery, unsigned index, struct span hop, struct list *more)
+    struct spool_delivery *delivery, unsigned index, struct span hop, struct list *more)
 {
 	assert(index < delivery->recipient_count);
 	struct spool_delivery *to = find_room(more, hop);
@@ -111,7 +111,7 @@ struct spool_delivery *spool_delivery_move(
 	*recipient_room(to) = delivery->recipients[index];
 	delivery->recipient_count--;
 	memmove(&delivery->recipients[index], &delivery->recipients[index + 1],
-		(delivery->recipient_count - index) * sizeof(*delivery->recipients));
+	    (delivery->recipient_count - index) * sizeof(*delivery->recipients));
 	return to;
 }
 
@@ -146,7 +146,7 @@ void spool_draft_destroy(struct spool_draft **draft)
 }
 
 struct spool_delivery *spool_draft_add(
-	struct spool_draft *draft, struct span hop, struct span address)
+    struct spool_draft *draft, struct span hop, struct span address)
 {
 	struct spool_delivery *delivery = find_room(&draft->deliveries, hop);
 	if (delivery == NULL) {

@@ -28,7 +28,7 @@ struct spool_hop_entry *engine_in_hand(struct spool_store *store, uint64_t id, u
 }
 
 void engine_take_in_hand(
-	struct spool_store *store, struct spool_hop_entry *hop, uint64_t id, unsigned number)
+    struct spool_store *store, struct spool_hop_entry *hop, uint64_t id, unsigned number)
 {
 	struct hand_key key = hand_key(id, number);
 	struct spool_hop_entry *before = map_set(store->in_hand, MAP_KEY(key), hop);
@@ -51,8 +51,8 @@ void engine_effect(struct spool_store *store, const struct spool_effect *effect)
 	assert(store->database.in_transaction);
 	if (store->effect_count == store->effect_room) {
 		store->effect_room = store->effect_room == 0 ? 64 : 2 * store->effect_room;
-		store->effects = mem_realloc(
-			store->effects, store->effect_room * sizeof(*store->effects));
+		store->effects =
+		    mem_realloc(store->effects, store->effect_room * sizeof(*store->effects));
 	}
 	store->effects[store->effect_count++] = *effect;
 }
@@ -78,7 +78,7 @@ static void apply_delivery_add(struct spool_store *store, const struct spool_eff
 	if (effect->id < hop->oldest)
 		hop->oldest = effect->id;
 	if (effect->state != SPOOL_DELIVERY_WAITING ||
-		engine_in_hand(store, effect->id, effect->number) != NULL)
+	    engine_in_hand(store, effect->id, effect->number) != NULL)
 		return;
 	if (effect->next_ms < hop->next_due_ms)
 		hop->next_due_ms = effect->next_ms;
@@ -165,7 +165,7 @@ bool engine_usable(struct spool_store *store, struct fault *fault_out)
 {
 	if (store->failed)
 		fault_set(fault_out, FAULT_LOCAL, "the spool %s is out of order after a failure",
-			store->path);
+		    store->path);
 	return !store->failed;
 }
 

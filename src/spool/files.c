@@ -27,7 +27,7 @@ static int system_close(void *context, int fd)
 }
 
 static ssize_t system_write(
-	void *context, int fd, const void *data, size_t len, uint64_t offset, bool durable)
+    void *context, int fd, const void *data, size_t len, uint64_t offset, bool durable)
 {
 	struct iovec vector = { .iov_base = (void *)(uintptr_t)data, .iov_len = len };
 	ssize_t n;
@@ -91,7 +91,7 @@ static int system_unlink(void *context, const char *path)
 }
 
 static int system_list(void *context, const char *path,
-	bool (*each)(void *each_context, const char *name), void *each_context)
+    bool (*each)(void *each_context, const char *name), void *each_context)
 {
 	DIR *directory = opendir(path);
 	if (directory == NULL)
@@ -138,7 +138,7 @@ const struct spool_files *spool_files_system(void)
 }
 
 int spool_files_write_all(const struct spool_files *files, int fd, const void *data, size_t len,
-	uint64_t offset, bool durable)
+    uint64_t offset, bool durable)
 {
 	const char *from = data;
 	while (len > 0) {
@@ -155,12 +155,12 @@ int spool_files_write_all(const struct spool_files *files, int fd, const void *d
 }
 
 ssize_t spool_files_read_all(
-	const struct spool_files *files, int fd, void *data, size_t len, uint64_t offset)
+    const struct spool_files *files, int fd, void *data, size_t len, uint64_t offset)
 {
 	size_t got = 0;
 	while (got < len) {
-		ssize_t n = files->read(files->context, fd, (char *)data + got, len - got,
-			offset + got);
+		ssize_t n =
+		    files->read(files->context, fd, (char *)data + got, len - got, offset + got);
 		if (n < 0)
 			return n;
 		if (n == 0)

@@ -14,27 +14,27 @@
 #include <sys/types.h>
 
 struct spool_space {
-	uint64_t total_bytes, free_bytes;	/* free for an ordinary process */
+	uint64_t total_bytes, free_bytes; /* free for an ordinary process */
 };
 
 struct spool_files {
 	void *context;
-	int (*open)(void *context, const char *path, int flags);	/* mode 0600, O_CLOEXEC */
+	int (*open)(void *context, const char *path, int flags); /* mode 0600, O_CLOEXEC */
 	int (*close)(void *context, int fd);
 	/* Short writes are the caller's business. durable: RWF_DSYNC. */
 	ssize_t (*write)(
-		void *context, int fd, const void *data, size_t len, uint64_t offset, bool durable);
+	    void *context, int fd, const void *data, size_t len, uint64_t offset, bool durable);
 	ssize_t (*read)(void *context, int fd, void *data, size_t len, uint64_t offset);
-	int (*sync)(void *context, int fd);	/* fdatasync */
+	int (*sync)(void *context, int fd); /* fdatasync */
 	int (*truncate)(void *context, int fd, uint64_t size);
 	int64_t (*size)(void *context, int fd);
-	int (*make_directory)(void *context, const char *path);	/* 0700; may exist */
+	int (*make_directory)(void *context, const char *path); /* 0700; may exist */
 	int (*sync_directory)(void *context, const char *path);
 	int (*rename)(void *context, const char *from, const char *to);
 	int (*unlink)(void *context, const char *path);
 	/* Calls `each` for every name but "." and ".."; a false return ends the walk. */
 	int (*list)(void *context, const char *path,
-		bool (*each)(void *each_context, const char *name), void *each_context);
+	    bool (*each)(void *each_context, const char *name), void *each_context);
 	int (*space)(void *context, const char *path, struct spool_space *space_out);
 };
 
@@ -42,9 +42,9 @@ const struct spool_files *spool_files_system(void);
 
 /* Writes all of it, short writes or not. 0 or a negative errno. */
 int spool_files_write_all(const struct spool_files *files, int fd, const void *data, size_t len,
-	uint64_t offset, bool durable);
+    uint64_t offset, bool durable);
 /* Reads until len or the end of the file; returns how much, or a negative errno. */
 ssize_t spool_files_read_all(
-	const struct spool_files *files, int fd, void *data, size_t len, uint64_t offset);
+    const struct spool_files *files, int fd, void *data, size_t len, uint64_t offset);
 
 #endif

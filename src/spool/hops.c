@@ -58,8 +58,8 @@ struct spool_hop_entry *spool_hops_intern(struct spool_hops *hops, struct span k
 	map_set(hops->by_key, hop->key, hop);
 	/* Grows by doubling: at each power of two there is no room left. */
 	if ((hops->count & (hops->count - 1)) == 0)
-		hops->all = mem_realloc(hops->all,
-			(hops->count == 0 ? 1 : 2 * hops->count) * sizeof(*hops->all));
+		hops->all = mem_realloc(
+		    hops->all, (hops->count == 0 ? 1 : 2 * hops->count) * sizeof(*hops->all));
 	hops->all[hops->count++] = hop;
 	return hop;
 }

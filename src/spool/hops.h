@@ -10,12 +10,12 @@
 #include "base/span.h"
 
 struct spool_hop_entry {
-	int64_t row;			/* in the table `hop`; 0: none yet */
-	struct span key;		/* owned */
-	uint64_t waiting, held, broken;	/* deliveries */
+	int64_t row;                    /* in the table `hop`; 0: none yet */
+	struct span key;                /* owned */
+	uint64_t waiting, held, broken; /* deliveries */
 	uint64_t in_hand;
-	int64_t next_due_ms;		/* of those not in hand, or earlier; INT64_MAX: none */
-	uint64_t oldest;		/* no delivery of an older message than this id is here */
+	int64_t next_due_ms; /* of those not in hand, or earlier; INT64_MAX: none */
+	uint64_t oldest;     /* no delivery of an older message than this id is here */
 };
 
 struct spool_hops;

@@ -18,8 +18,8 @@
 #define BATCH_ACCEPTS_MAX 1000
 #define RESULT_DELAY_MS 1000
 #define RETRY_MS 5000
-#define TIDY_MS 1000			/* without any traffic */
-#define QUERY_SLICE_US 5000		/* then new mail has its turn */
+#define TIDY_MS 1000        /* without any traffic */
+#define QUERY_SLICE_US 5000 /* then new mail has its turn */
 
 /* Answers of a turn for one mailbox. */
 struct outbox {
@@ -32,8 +32,8 @@ struct outbox {
 struct results {
 	struct keeper_result **round, **waiting;
 	size_t round_next, round_count, waiting_count, waiting_room;
-	int64_t waiting_since_ms;	/* monotonic */
-	int64_t blocked_until_ms;	/* no room even for them */
+	int64_t waiting_since_ms; /* monotonic */
+	int64_t blocked_until_ms; /* no room even for them */
 };
 
 struct keeper {
@@ -44,7 +44,7 @@ struct keeper {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t woken;
-	bool wake, stop;		/* under the lock */
+	bool wake, stop; /* under the lock */
 
 	/* The thread's own. */
 	struct mailbox_item *accepts, **accepts_last;
@@ -53,7 +53,7 @@ struct keeper {
 	struct outbox *outboxes;
 	size_t outbox_count;
 	bool down, full;
-	int64_t retry_at_ms;		/* monotonic */
+	int64_t retry_at_ms; /* monotonic */
 	bool tidy_more;
 };
 
@@ -95,7 +95,7 @@ static void arrive(struct keeper *keeper, struct spool_draft *draft)
 }
 
 static void answer_accept(
-	struct keeper *keeper, struct keeper_accept *accept, enum keeper_answer result)
+    struct keeper *keeper, struct keeper_accept *accept, enum keeper_answer result)
 {
 	accept->answer = result;
 	switch (result) {
@@ -106,13 +106,13 @@ static void answer_accept(
 	case KEEPER_FULL:
 		snprintf(accept->why, sizeof(accept->why), "no room for new mail at present");
 		if (accept->draft->body == NULL)
-			spool_large_remove(NULL, spool_store_path(keeper->store),
-				accept->draft->message->id);
+			spool_large_remove(
+			    NULL, spool_store_path(keeper->store), accept->draft->message->id);
 		break;
 	case KEEPER_FAILED:
 		/* A large file stays: its row may stand. The next start knows. */
 		snprintf(accept->why, sizeof(accept->why),
-			"the message could not be stored safely; please send it again");
+		    "the message could not be stored safely; please send it again");
 		break;
 	}
 	answer(keeper, accept->item.answer_to, &accept->item.link);
@@ -176,8 +176,7 @@ static void go_down(struct keeper *keeper, const struct fault *fault)
 {
 	if (!keeper->down)
 		log_sentence(LOG_LEVEL_ERROR, "spool-failed",
-			"%s; new mail is refused with 452 until the spool works again",
-			fault->text);
+		    "%s; new mail is refused with 452 until the spool works again", fault->text);
 	keeper->down = true;
 	keeper->retry_at_ms = 0;
 }
@@ -190,7 +189,7 @@ static void try_reopen(struct keeper *keeper, int64_t now_ms)
 	if (spool_store_reopen(keeper->store, &fault)) {
 		keeper->down = false;
 		log_sentence(LOG_LEVEL_WARNING, "spool-recovered",
-			"%s works again; new mail is taken", spool_store_path(keeper->store));
+		    "%s works again; new mail is taken", spool_store_path(keeper->store));
 		return;
 	}
 	keeper->retry_at_ms = now_ms + keeper->retry_ms;
@@ -202,7 +201,7 @@ static void note_full(struct keeper *keeper, bool full, const struct fault *faul
 		log_sentence(LOG_LEVEL_ERROR, "spool-full", "%s", fault->text);
 	if (!full && keeper->full)
 		log_sentence(LOG_LEVEL_WARNING, "spool-has-room",
-			"%s has room again; new mail is taken", spool_store_path(keeper->store));
+		    "%s has room again; new mail is taken", spool_store_path(keeper->store));
 	keeper->full = full;
 }
 
@@ -218,8 +217,7 @@ static void refuse_accepts(struct keeper *keeper)
 
 static bool results_due(const struct keeper *keeper, bool stopping, int64_t now_ms)
 {
-	return keeper_results_due(
-		&keeper->results, stopping ? 0 : keeper->result_delay_ms, now_ms);
+	return keeper_results_due(&keeper->results, stopping ? 0 : keeper->result_delay_ms, now_ms);
 }
 
 struct turn {
@@ -246,8 +244,8 @@ static void gather_accepts(struct keeper *keeper, struct turn *turn)
 	}
 }
 
-static enum spool_commit_result commit(struct keeper *keeper, struct turn *turn,
-	size_t accept_count, struct fault *fault_out)
+static enum spool_commit_result commit(
+    struct keeper *keeper, struct turn *turn, size_t accept_count, struct fault *fault_out)
 {
 	struct spool_batch batch = {
 		.accepts = turn->drafts,
@@ -297,8 +295,8 @@ static void run_batch(struct keeper *keeper, struct turn *turn, bool stopping, i
 	turn->accept_count = turn->result_count = 0;
 	gather_accepts(keeper, turn);
 	if (results_due(keeper, stopping, now_ms))
-		turn->result_count = keeper_results_peek(
-			&keeper->results, turn->results, SPOOL_BATCH_RESULTS_MAX);
+		turn->result_count =
+		    keeper_results_peek(&keeper->results, turn->results, SPOOL_BATCH_RESULTS_MAX);
 	if (turn->accept_count + turn->result_count == 0)
 		return;
 	switch (commit(keeper, turn, turn->accept_count, &fault)) {
@@ -327,7 +325,7 @@ static void run_query(struct keeper *keeper, struct keeper_query *query)
 	if (keeper->down) {
 		query->ok = false;
 		fault_set(&query->fault, FAULT_LOCAL, "the spool %s does not work at present",
-			spool_store_path(keeper->store));
+		    spool_store_path(keeper->store));
 	} else {
 		query->ok = query->run(query, keeper->store, &query->fault);
 		if (!query->ok)
@@ -355,7 +353,7 @@ static void tidy(struct keeper *keeper)
 	struct fault fault;
 	keeper->tidy_more = false;
 	if (!keeper->down &&
-		!spool_store_tidy(keeper->store, moment_wall_ms(), &keeper->tidy_more, &fault))
+	    !spool_store_tidy(keeper->store, moment_wall_ms(), &keeper->tidy_more, &fault))
 		go_down(keeper, &fault);
 }
 
@@ -420,7 +418,7 @@ static void give_results_up(struct keeper *keeper)
 	size_t left = keeper_results_count(&keeper->results);
 	if (left > 0)
 		log_sentence(LOG_LEVEL_ERROR, "spool-results-lost",
-			"%zu results could not be kept: those deliveries will be made again", left);
+		    "%zu results could not be kept: those deliveries will be made again", left);
 	while (left-- > 0)
 		answer_result(keeper, keeper_results_take(&keeper->results), false);
 }
@@ -434,7 +432,7 @@ static void finish(struct keeper *keeper, struct turn *turn)
 		if (keeper->down && keeper->retry_at_ms > 0)
 			break;
 		if (keeper->accepts == NULL && keeper->queries == NULL &&
-			keeper_results_count(&keeper->results) == before)
+		    keeper_results_count(&keeper->results) == before)
 			break;
 	} while (true);
 	refuse_accepts(keeper);
@@ -451,7 +449,7 @@ static void *keeper_main(void *argument)
 	struct turn *turn = MEM_NEW(struct turn);
 	pthread_setname_np(pthread_self(), "keeper");
 	while (!wait_for_mail(keeper, wait_ms(keeper))) {
-		sched_yield();	/* who is about to post may: a larger batch for the same sync */
+		sched_yield(); /* who is about to post may: a larger batch for the same sync */
 		turn_once(keeper, turn, false);
 	}
 	finish(keeper, turn);
@@ -497,7 +495,7 @@ struct keeper *keeper_start(struct spool_store **store, const struct keeper_sett
 	*store = NULL;
 	keeper->arrivals = settings->arrivals;
 	keeper->result_delay_ms =
-		settings->result_delay_ms > 0 ? settings->result_delay_ms : RESULT_DELAY_MS;
+	    settings->result_delay_ms > 0 ? settings->result_delay_ms : RESULT_DELAY_MS;
 	keeper->retry_ms = settings->retry_ms > 0 ? settings->retry_ms : RETRY_MS;
 	keeper->accepts_last = &keeper->accepts;
 	keeper->queries_last = &keeper->queries;

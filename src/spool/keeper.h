@@ -24,19 +24,19 @@
 
 struct keeper;
 
-#define KEEPER_MAILBOXES_MAX 256	/* that wait for answers at one time */
+#define KEEPER_MAILBOXES_MAX 256 /* that wait for answers at one time */
 
 enum keeper_kind {
 	KEEPER_ACCEPT,
-	KEEPER_ARRIVAL,		/* only as an answer: deliveries now in the schedule's hands */
+	KEEPER_ARRIVAL, /* only as an answer: deliveries now in the schedule's hands */
 	KEEPER_RESULT,
 	KEEPER_QUERY,
 };
 
 struct keeper_item {
-	struct mailbox_item link;	/* first */
-	enum keeper_kind kind;		/* set by the keeper_post functions */
-	struct mailbox *answer_to;	/* NULL: the keeper frees a result, forgets a query */
+	struct mailbox_item link;  /* first */
+	enum keeper_kind kind;     /* set by the keeper_post functions */
+	struct mailbox *answer_to; /* NULL: the keeper frees a result, forgets a query */
 };
 
 /* Start of what the mailbox took. */
@@ -46,9 +46,9 @@ static inline struct keeper_item *keeper_item_of(struct mailbox_item *link)
 }
 
 enum keeper_answer {
-	KEEPER_KEPT,		/* durable: 250 */
-	KEEPER_FULL,		/* 452 4.3.1: nothing was kept */
-	KEEPER_FAILED,		/* 451 4.3.0: outcome unknown */
+	KEEPER_KEPT,   /* durable: 250 */
+	KEEPER_FULL,   /* 452 4.3.1: nothing was kept */
+	KEEPER_FAILED, /* 451 4.3.0: outcome unknown */
 };
 
 /* A draft for the queue. Comes back without it when KEPT, and with it otherwise (a large file is
@@ -56,9 +56,9 @@ enum keeper_answer {
 struct keeper_accept {
 	struct keeper_item item;
 	struct spool_draft *draft;
-	uint64_t handle[2];		/* the poster's: who waits for the answer */
+	uint64_t handle[2]; /* the poster's: who waits for the answer */
 	enum keeper_answer answer;
-	char why[200];			/* unless KEPT: a sentence for the client */
+	char why[200]; /* unless KEPT: a sentence for the client */
 };
 void keeper_post_accept(struct keeper *keeper, struct keeper_accept *accept);
 /* Prepares one for a chain of a whole turn; post it with keeper_post_chain(). */
@@ -97,9 +97,9 @@ struct keeper_query {
 void keeper_post_query(struct keeper *keeper, struct keeper_query *query);
 
 struct keeper_settings {
-	struct mailbox *arrivals;	/* NULL: what is accepted waits for leases */
-	int64_t result_delay_ms;	/* 0: one second */
-	int64_t retry_ms;		/* between attempts to reopen; 0: five seconds */
+	struct mailbox *arrivals; /* NULL: what is accepted waits for leases */
+	int64_t result_delay_ms;  /* 0: one second */
+	int64_t retry_ms;         /* between attempts to reopen; 0: five seconds */
 };
 
 /* Takes the open store and starts the thread (signals blocked). */

@@ -17,7 +17,7 @@ struct found {
 /* Reads the message, or takes the one just read: many deliveries of a message often stand
    together. */
 static bool message_for(struct spool_store *store, uint64_t id, struct spool_message **message,
-	bool *found_out, struct fault *fault_out)
+    bool *found_out, struct fault *fault_out)
 {
 	if (*message != NULL && (*message)->id == id) {
 		*found_out = true;
@@ -38,7 +38,7 @@ static bool message_for(struct spool_store *store, uint64_t id, struct spool_mes
 /* Takes one in hand. A row that cannot be read is set aside with its message: that is no
    failure. */
 static bool take(struct spool_store *store, uint64_t id, unsigned number,
-	struct spool_message **message, struct list *out, struct fault *fault_out)
+    struct spool_message **message, struct list *out, struct fault *fault_out)
 {
 	struct spool_delivery *delivery = NULL;
 	bool found;
@@ -64,7 +64,7 @@ static bool take(struct spool_store *store, uint64_t id, unsigned number,
 }
 
 static bool take_all(struct spool_store *store, const struct found *all, size_t count,
-	struct list *out, struct fault *fault_out)
+    struct list *out, struct fault *fault_out)
 {
 	struct spool_message *message = NULL;
 	bool ok = true;
@@ -80,7 +80,7 @@ static bool take_all(struct spool_store *store, const struct found *all, size_t 
    not later than `until` are noted, and *next_out is when the one behind them comes (INT64_MAX:
    none). */
 static bool walk(struct spool_store *store, sqlite3_stmt *statement, int64_t until_ms, size_t max,
-	struct found *all, size_t *count_out, int64_t *next_out, struct fault *fault_out)
+    struct found *all, size_t *count_out, int64_t *next_out, struct fault *fault_out)
 {
 	size_t count = 0;
 	int64_t next = INT64_MAX;
@@ -107,7 +107,7 @@ static bool walk(struct spool_store *store, sqlite3_stmt *statement, int64_t unt
 }
 
 bool spool_store_lease(struct spool_store *store, struct span hop_key, int64_t now_ms, size_t max,
-	struct list *out, struct fault *fault_out)
+    struct list *out, struct fault *fault_out)
 {
 	struct spool_hop_entry *hop = spool_hops_find(store->hops, hop_key);
 	struct found all[LEASE_MAX];
@@ -119,7 +119,7 @@ bool spool_store_lease(struct spool_store *store, struct span hop_key, int64_t n
 		return true;
 	max = max < LEASE_MAX ? max : LEASE_MAX;
 	sqlite3_stmt *statement =
-		spool_database_get(&store->database, SPOOL_SQL_DELIVERY_DUE, fault_out);
+	    spool_database_get(&store->database, SPOOL_SQL_DELIVERY_DUE, fault_out);
 	if (statement == NULL)
 		return false;
 	spool_bind_time(statement, 1, hop->row);
@@ -134,7 +134,7 @@ bool spool_store_lease(struct spool_store *store, struct span hop_key, int64_t n
 }
 
 bool spool_store_lease_overdue(struct spool_store *store, int64_t now_ms, size_t max,
-	struct list *out, struct fault *fault_out)
+    struct list *out, struct fault *fault_out)
 {
 	struct found all[LEASE_MAX];
 	size_t count;
@@ -145,7 +145,7 @@ bool spool_store_lease_overdue(struct spool_store *store, int64_t now_ms, size_t
 		return true;
 	max = max < LEASE_MAX ? max : LEASE_MAX;
 	sqlite3_stmt *statement =
-		spool_database_get(&store->database, SPOOL_SQL_DELIVERY_WATCH, fault_out);
+	    spool_database_get(&store->database, SPOOL_SQL_DELIVERY_WATCH, fault_out);
 	if (statement == NULL)
 		return false;
 	spool_bind_time(statement, 1, INT64_MAX);
@@ -159,7 +159,7 @@ bool spool_store_lease_overdue(struct spool_store *store, int64_t now_ms, size_t
 }
 
 bool spool_store_lease_one(struct spool_store *store, uint64_t id, unsigned number,
-	struct list *out, struct fault *fault_out)
+    struct list *out, struct fault *fault_out)
 {
 	struct found one = { .id = id, .number = number };
 	struct spool_message_row row;
@@ -196,7 +196,7 @@ void spool_store_release(struct spool_store *store, struct list *deliveries)
 		if (hop != NULL) {
 			engine_give_back(store, id, delivery->number);
 			/* The owner may have changed the times; the row still has the old ones.
-			   */
+			 */
 			lower(&hop->next_due_ms, 1);
 			lower(&store->next_watch_ms, 1);
 		}

@@ -32,7 +32,7 @@ void spool_body_unref(struct spool_body **body)
 	struct spool_body *gone = *body;
 	*body = NULL;
 	if (gone == NULL ||
-		atomic_fetch_sub_explicit(&gone->references, 1, memory_order_acq_rel) != 1)
+	    atomic_fetch_sub_explicit(&gone->references, 1, memory_order_acq_rel) != 1)
 		return;
 	buf_fini(&gone->bytes);
 	mem_free(gone);
@@ -56,7 +56,7 @@ static struct span text_copy(char **to, struct span text)
 struct spool_message *spool_message_create(uint64_t id, const struct spool_envelope *envelope)
 {
 	size_t texts = envelope->reverse_path.len + envelope->login.len + envelope->client.len +
-		envelope->helo.len + envelope->listener.len;
+		       envelope->helo.len + envelope->listener.len;
 	struct spool_message *message = mem_alloc(sizeof(*message) + texts);
 	char *to = (char *)(message + 1);
 	message->id = id;
@@ -81,7 +81,7 @@ void spool_message_unref(struct spool_message **message)
 	struct spool_message *gone = *message;
 	*message = NULL;
 	if (gone == NULL ||
-		atomic_fetch_sub_explicit(&gone->references, 1, memory_order_acq_rel) != 1)
+	    atomic_fetch_sub_explicit(&gone->references, 1, memory_order_acq_rel) != 1)
 		return;
 	spool_segment_unref(&gone->place.segment);
 	mem_free(gone->place.path);

@@ -106,11 +106,11 @@ bool spool_unpack_envelope(struct span from, struct spool_envelope *envelope_out
 	struct spool_envelope envelope;
 	uint64_t version;
 	if (!take_number(&from, &version) || version < ENVELOPE_VERSION ||
-		!take_text(&from, &envelope.reverse_path) || !take_text(&from, &envelope.login) ||
-		!take_text(&from, &envelope.client) || !take_text(&from, &envelope.helo) ||
-		!take_text(&from, &envelope.listener) ||
-		!take_small(&from, UINT32_MAX, &envelope.flags) ||
-		!take_time(&from, &envelope.received_ms))
+	    !take_text(&from, &envelope.reverse_path) || !take_text(&from, &envelope.login) ||
+	    !take_text(&from, &envelope.client) || !take_text(&from, &envelope.helo) ||
+	    !take_text(&from, &envelope.listener) ||
+	    !take_small(&from, UINT32_MAX, &envelope.flags) ||
+	    !take_time(&from, &envelope.received_ms))
 		return false;
 	*envelope_out = envelope;
 	return true;
@@ -145,7 +145,7 @@ static bool unpack_recipient(struct span *from, struct spool_delivery *delivery)
 		return false;
 	recipient->state = (enum spool_recipient_state)state;
 	return take_owned_text(from, &recipient->reply) &&
-		take_owned_text(from, &recipient->remote_id);
+	       take_owned_text(from, &recipient->remote_id);
 }
 
 bool spool_unpack_delivery(struct span *from, struct spool_delivery *delivery)
@@ -153,11 +153,10 @@ bool spool_unpack_delivery(struct span *from, struct spool_delivery *delivery)
 	uint64_t version;
 	unsigned count;
 	if (!take_number(from, &version) || version < DELIVERY_VERSION ||
-		!take_owned_text(from, &delivery->route) ||
-		!take_time(from, &delivery->expires_ms) || !take_time(from, &delivery->warn_ms) ||
-		!take_time(from, &delivery->last_attempt_ms) ||
-		!take_owned_text(from, &delivery->reply) ||
-		!take_small(from, SPOOL_RECIPIENTS_MAX, &count))
+	    !take_owned_text(from, &delivery->route) || !take_time(from, &delivery->expires_ms) ||
+	    !take_time(from, &delivery->warn_ms) || !take_time(from, &delivery->last_attempt_ms) ||
+	    !take_owned_text(from, &delivery->reply) ||
+	    !take_small(from, SPOOL_RECIPIENTS_MAX, &count))
 		return false;
 	for (unsigned i = 0; i < count; i++)
 		if (!unpack_recipient(from, delivery))
@@ -172,8 +171,9 @@ unsigned spool_packed_recipients(struct span from)
 	int64_t time;
 	unsigned count;
 	bool sound = take_number(&from, &version) && take_text(&from, &text) &&
-		take_time(&from, &time) && take_time(&from, &time) && take_time(&from, &time) &&
-		take_text(&from, &text) && take_small(&from, SPOOL_RECIPIENTS_MAX, &count);
+		     take_time(&from, &time) && take_time(&from, &time) &&
+		     take_time(&from, &time) && take_text(&from, &text) &&
+		     take_small(&from, SPOOL_RECIPIENTS_MAX, &count);
 	return sound ? count : 0;
 }
 
@@ -190,7 +190,7 @@ static bool unpack_ended(struct span *from, struct spool_message *message, struc
 	struct span hop;
 	unsigned number, attempts;
 	if (!take_small(from, UINT32_MAX, &number) || !take_text(from, &hop) ||
-		!take_small(from, UINT32_MAX, &attempts))
+	    !take_small(from, UINT32_MAX, &attempts))
 		return false;
 	struct spool_delivery *delivery = spool_delivery_create(message, hop);
 	delivery->number = number;

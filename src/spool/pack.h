@@ -10,8 +10,8 @@
 
 #include "spool/message.h"
 
-#define SPOOL_PACK_MAX (512 * 1024 * 1024)	/* a row's limit; recipients have their own */
-#define SPOOL_PACK_REPLY_MAX 2048	/* a longer reply is cut */
+#define SPOOL_PACK_MAX (512 * 1024 * 1024) /* a row's limit; recipients have their own */
+#define SPOOL_PACK_REPLY_MAX 2048          /* a longer reply is cut */
 
 void spool_pack_envelope(struct buf *to, const struct spool_envelope *envelope);
 /* *envelope_out borrows from `from`. */

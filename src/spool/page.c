@@ -16,7 +16,7 @@ bool engine_pattern_matches(struct span pattern, struct span text)
 			star = p++;
 			mark = t;
 		} else if (p < pattern.len &&
-			byte_to_lower(pattern.data[p]) == byte_to_lower(text.data[t])) {
+			   byte_to_lower(pattern.data[p]) == byte_to_lower(text.data[t])) {
 			p++;
 			t++;
 		} else if (star < pattern.len) {
@@ -37,7 +37,7 @@ bool spool_pattern_matches(struct span pattern, struct span text)
 }
 
 bool engine_filter_matches_delivery(
-	const struct spool_filter *filter, const struct spool_delivery *delivery)
+    const struct spool_filter *filter, const struct spool_delivery *delivery)
 {
 	if (filter->hop.data != NULL && !engine_pattern_matches(filter->hop, delivery->hop))
 		return false;
@@ -56,16 +56,15 @@ bool engine_filter_matches(const struct spool_filter *filter, const struct spool
 	if ((entry->state & states) == 0)
 		return false;
 	if (filter->from.data != NULL &&
-		!engine_pattern_matches(filter->from, envelope->reverse_path))
+	    !engine_pattern_matches(filter->from, envelope->reverse_path))
 		return false;
 	if (filter->received_before_ms > 0 && envelope->received_ms >= filter->received_before_ms)
 		return false;
 	if (filter->hop.data == NULL && filter->to.data == NULL)
 		return true;
 	LIST_FOR_EACH(at, &entry->deliveries)
-		if (engine_filter_matches_delivery(
-			    filter, LIST_ENTRY(at, struct spool_delivery, link)))
-			return true;
+	if (engine_filter_matches_delivery(filter, LIST_ENTRY(at, struct spool_delivery, link)))
+		return true;
 	return false;
 }
 
@@ -94,7 +93,7 @@ const char *spool_message_state_name(enum spool_message_state state)
 
 /* With ids given the cursor counts them. */
 static void candidates_given(const struct spool_filter *filter, const struct spool_cursor *cursor,
-	size_t max, struct spool_candidates *out)
+    size_t max, struct spool_candidates *out)
 {
 	size_t from = (size_t)cursor->id;
 	for (size_t i = from; i < filter->id_count && out->count < max; i++)
@@ -103,8 +102,8 @@ static void candidates_given(const struct spool_filter *filter, const struct spo
 }
 
 bool engine_candidates(struct spool_store *store, const struct spool_filter *filter,
-	const struct spool_cursor *cursor, size_t max, struct spool_candidates *out,
-	struct fault *fault_out)
+    const struct spool_cursor *cursor, size_t max, struct spool_candidates *out,
+    struct fault *fault_out)
 {
 	unsigned states = filter->states != 0 ? filter->states : SPOOL_MESSAGE_QUEUED;
 	bool ended = (states & SPOOL_MESSAGE_ENDED) != 0;
@@ -116,7 +115,7 @@ bool engine_candidates(struct spool_store *store, const struct spool_filter *fil
 	}
 	/* Years of history are no reason to walk it for what is queued. */
 	sqlite3_stmt *statement = spool_database_get(&store->database,
-		ended ? SPOOL_SQL_MESSAGE_AFTER : SPOOL_SQL_DELIVERY_AFTER, fault_out);
+	    ended ? SPOOL_SQL_MESSAGE_AFTER : SPOOL_SQL_DELIVERY_AFTER, fault_out);
 	if (statement == NULL)
 		return false;
 	spool_bind_id(statement, 1, cursor->id);
@@ -134,7 +133,7 @@ bool engine_candidates(struct spool_store *store, const struct spool_filter *fil
 }
 
 void engine_cursor_advance(struct spool_cursor *cursor, const struct spool_filter *filter,
-	const struct spool_candidates *candidates, size_t index)
+    const struct spool_candidates *candidates, size_t index)
 {
 	if (filter->ids != NULL)
 		cursor->id++;
@@ -161,7 +160,7 @@ void spool_entry_destroy(struct spool_entry **entry)
 }
 
 static enum spool_message_state state_of(
-	struct spool_store *store, const struct spool_entry *entry, unsigned outcome)
+    struct spool_store *store, const struct spool_entry *entry, unsigned outcome)
 {
 	bool waiting = false, held = false;
 	if (entry->ended_ms != 0) {
@@ -170,10 +169,11 @@ static enum spool_message_state state_of(
 		return (outcome & SPOOL_OUTCOME_DROPPED) != 0 ? SPOOL_MESSAGE_DROPPED
 							      : SPOOL_MESSAGE_DONE;
 	}
-	LIST_FOR_EACH(at, &entry->deliveries) {
+	LIST_FOR_EACH(at, &entry->deliveries)
+	{
 		struct spool_delivery *delivery = LIST_ENTRY(at, struct spool_delivery, link);
 		if (delivery->state == SPOOL_DELIVERY_WAITING &&
-			engine_in_hand(store, delivery->message->id, delivery->number) != NULL)
+		    engine_in_hand(store, delivery->message->id, delivery->number) != NULL)
 			return SPOOL_MESSAGE_ACTIVE;
 		waiting = waiting || delivery->state == SPOOL_DELIVERY_WAITING;
 		held = held || delivery->state == SPOOL_DELIVERY_HELD;
@@ -190,10 +190,10 @@ bool spool_store_is_in_hand(struct spool_store *store, uint64_t id, unsigned num
 
 /* Rows that cannot be read are left out here: a lease sets them aside. */
 static bool read_deliveries(
-	struct spool_store *store, struct spool_entry *entry, struct fault *fault_out)
+    struct spool_store *store, struct spool_entry *entry, struct fault *fault_out)
 {
 	sqlite3_stmt *statement =
-		spool_database_get(&store->database, SPOOL_SQL_DELIVERY_OF, fault_out);
+	    spool_database_get(&store->database, SPOOL_SQL_DELIVERY_OF, fault_out);
 	bool row = true;
 	if (statement == NULL)
 		return false;
@@ -213,8 +213,8 @@ static bool read_deliveries(
 	return true;
 }
 
-bool engine_entry_read(struct spool_store *store, uint64_t id, struct spool_entry **entry_out,
-	struct fault *fault_out)
+bool engine_entry_read(
+    struct spool_store *store, uint64_t id, struct spool_entry **entry_out, struct fault *fault_out)
 {
 	struct spool_message_row row;
 	bool found;
@@ -243,7 +243,7 @@ bool engine_entry_read(struct spool_store *store, uint64_t id, struct spool_entr
 }
 
 bool spool_store_page(struct spool_store *store, const struct spool_filter *filter,
-	struct spool_cursor *cursor, size_t max, struct list *out, struct fault *fault_out)
+    struct spool_cursor *cursor, size_t max, struct list *out, struct fault *fault_out)
 {
 	struct spool_candidates candidates;
 	if (!engine_usable(store, fault_out))

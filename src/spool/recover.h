@@ -13,7 +13,7 @@
 /* Reads, or in a new queue makes, the queue's key and node. */
 bool spool_recover_meta(struct spool_store *store, struct fault *fault_out);
 
-bool spool_recover_rows(struct spool_store *store, bool starting, uint64_t *removed_out,
-	struct fault *fault_out);
+bool spool_recover_rows(
+    struct spool_store *store, bool starting, uint64_t *removed_out, struct fault *fault_out);
 
 #endif

@@ -14,15 +14,15 @@ void keeper_results_fini(struct keeper_results *results)
 }
 
 void keeper_results_add(
-	struct keeper_results *results, struct keeper_result *result, int64_t now_ms)
+    struct keeper_results *results, struct keeper_result *result, int64_t now_ms)
 {
 	if (results->waiting_count == 0)
 		results->waiting_since_ms = now_ms;
 	if (results->waiting_count == results->waiting_room) {
 		results->waiting_room =
-			results->waiting_room == 0 ? 256 : 2 * results->waiting_room;
+		    results->waiting_room == 0 ? 256 : 2 * results->waiting_room;
 		results->waiting = mem_realloc(
-			results->waiting, results->waiting_room * sizeof(*results->waiting));
+		    results->waiting, results->waiting_room * sizeof(*results->waiting));
 	}
 	results->waiting[results->waiting_count++] = result;
 }
@@ -47,7 +47,7 @@ bool keeper_results_due(const struct keeper_results *results, int64_t delay_ms, 
 		return true;
 	bool enough = results->waiting_count >= SPOOL_BATCH_RESULTS_MAX;
 	return (enough && now_ms >= results->blocked_until_ms) ||
-		now_ms >= keeper_results_due_ms(results, delay_ms);
+	       now_ms >= keeper_results_due_ms(results, delay_ms);
 }
 
 static int order_of_ids(const void *left, const void *right)
@@ -66,12 +66,11 @@ static void begin_round(struct keeper_results *results)
 	results->waiting = NULL;
 	results->waiting_count = results->waiting_room = 0;
 	if (results->round_count > 1)
-		qsort(results->round, results->round_count, sizeof(*results->round),
-			order_of_ids);
+		qsort(results->round, results->round_count, sizeof(*results->round), order_of_ids);
 }
 
 size_t keeper_results_peek(
-	struct keeper_results *results, struct spool_result **results_out, size_t max)
+    struct keeper_results *results, struct spool_result **results_out, size_t max)
 {
 	if (results->round_next == results->round_count)
 		begin_round(results);

@@ -21,8 +21,8 @@ static void message_columns(sqlite3_stmt *statement, struct spool_message_row *r
 	buf_append(&row->history, spool_column_span(statement, 8));
 }
 
-static struct spool_message *message_of(struct spool_store *store, uint64_t id,
-	const struct spool_message_row *row, struct span packed)
+static struct spool_message *message_of(
+    struct spool_store *store, uint64_t id, const struct spool_message_row *row, struct span packed)
 {
 	struct spool_envelope envelope;
 	if (!spool_unpack_envelope(packed, &envelope))
@@ -35,7 +35,7 @@ static struct spool_message *message_of(struct spool_store *store, uint64_t id,
 	message->place.checksum = row->checksum;
 	if (row->where == SPOOL_WHERE_SEGMENT)
 		message->place.segment =
-			spool_segment_ref(spool_segments_find(store->segments, row->generation));
+		    spool_segment_ref(spool_segments_find(store->segments, row->generation));
 	if (row->where == SPOOL_WHERE_LARGE) {
 		message->place.path = engine_file_path(store->path, "large", id);
 		message->place.files = store->files;
@@ -44,10 +44,10 @@ static struct spool_message *message_of(struct spool_store *store, uint64_t id,
 }
 
 bool engine_message_read(struct spool_store *store, uint64_t id, struct spool_message_row *row_out,
-	bool *found_out, struct fault *fault_out)
+    bool *found_out, struct fault *fault_out)
 {
 	sqlite3_stmt *statement =
-		spool_database_get(&store->database, SPOOL_SQL_MESSAGE_GET, fault_out);
+	    spool_database_get(&store->database, SPOOL_SQL_MESSAGE_GET, fault_out);
 	bool found;
 	if (statement == NULL)
 		return false;
@@ -58,8 +58,7 @@ bool engine_message_read(struct spool_store *store, uint64_t id, struct spool_me
 	if (found) {
 		memset(row_out, 0, sizeof(*row_out));
 		message_columns(statement, row_out);
-		row_out->message =
-			message_of(store, id, row_out, spool_column_span(statement, 5));
+		row_out->message = message_of(store, id, row_out, spool_column_span(statement, 5));
 	}
 	spool_database_done(statement);
 	return true;
@@ -72,10 +71,10 @@ void engine_message_row_fini(struct spool_message_row *row)
 }
 
 static bool message_add(struct spool_store *store, const struct spool_message *message,
-	bool *added_out, struct fault *fault_out)
+    bool *added_out, struct fault *fault_out)
 {
 	sqlite3_stmt *statement =
-		spool_database_get(&store->database, SPOOL_SQL_MESSAGE_ADD, fault_out);
+	    spool_database_get(&store->database, SPOOL_SQL_MESSAGE_ADD, fault_out);
 	if (statement == NULL)
 		return false;
 	buf_clear(&store->scratch);
@@ -94,7 +93,7 @@ static bool message_add(struct spool_store *store, const struct spool_message *m
 }
 
 bool engine_draft_add(struct spool_store *store, struct spool_draft *draft, bool in_hand,
-	bool *added_out, struct fault *fault_out)
+    bool *added_out, struct fault *fault_out)
 {
 	struct spool_message *message = draft->message;
 	bool added;
@@ -103,19 +102,23 @@ bool engine_draft_add(struct spool_store *store, struct spool_draft *draft, bool
 	*added_out = added;
 	if (!added)
 		return true;
-	engine_effect(store, &(struct spool_effect){ .kind = SPOOL_EFFECT_MESSAGE_ADD,
-		.id = message->id });
+	engine_effect(
+	    store, &(struct spool_effect){ .kind = SPOOL_EFFECT_MESSAGE_ADD, .id = message->id });
 	engine_effect(store, &(struct spool_effect){ .kind = SPOOL_EFFECT_BODY_ADD,
-		.where = message->place.where, .generation = message->place.generation,
-		.size = message->size });
+				 .where = message->place.where,
+				 .generation = message->place.generation,
+				 .size = message->size });
 	unsigned number = 0;
-	LIST_FOR_EACH(at, &draft->deliveries) {
+	LIST_FOR_EACH(at, &draft->deliveries)
+	{
 		struct spool_delivery *delivery = LIST_ENTRY(at, struct spool_delivery, link);
 		delivery->number = number++;
 		if (in_hand && delivery->state == SPOOL_DELIVERY_WAITING)
-			engine_effect(store, &(struct spool_effect){ .kind = SPOOL_EFFECT_IN_HAND,
-				.hop = spool_hops_intern(store->hops, delivery->hop),
-				.id = message->id, .number = delivery->number });
+			engine_effect(
+			    store, &(struct spool_effect){ .kind = SPOOL_EFFECT_IN_HAND,
+				       .hop = spool_hops_intern(store->hops, delivery->hop),
+				       .id = message->id,
+				       .number = delivery->number });
 		if (!engine_delivery_add(store, delivery, fault_out))
 			return false;
 	}
@@ -138,7 +141,7 @@ static bool hop_row(struct spool_store *store, struct spool_hop_entry *hop, stru
 	if (hop->row != 0)
 		return true;
 	sqlite3_stmt *statement =
-		spool_database_get(&store->database, SPOOL_SQL_HOP_ADD, fault_out);
+	    spool_database_get(&store->database, SPOOL_SQL_HOP_ADD, fault_out);
 	if (statement == NULL)
 		return false;
 	spool_bind_span(statement, 1, hop->key);
@@ -149,24 +152,24 @@ static bool hop_row(struct spool_store *store, struct spool_hop_entry *hop, stru
 }
 
 void engine_delivery_columns(
-	struct spool_store *store, sqlite3_stmt *statement, struct spool_delivery_row *row_out)
+    struct spool_store *store, sqlite3_stmt *statement, struct spool_delivery_row *row_out)
 {
 	int state = sqlite3_column_int(statement, 2);
 	row_out->number = (unsigned)sqlite3_column_int64(statement, 0);
 	row_out->hop = spool_hops_find_row(store->hops, sqlite3_column_int64(statement, 1));
 	row_out->state = state >= 0 && state <= SPOOL_DELIVERY_BROKEN
-		? (enum spool_delivery_state)state
-		: SPOOL_DELIVERY_BROKEN;
+			     ? (enum spool_delivery_state)state
+			     : SPOOL_DELIVERY_BROKEN;
 	row_out->next_ms = sqlite3_column_int64(statement, 3);
 	row_out->watch_ms = sqlite3_column_type(statement, 4) == SQLITE_NULL
-		? INT64_MAX
-		: sqlite3_column_int64(statement, 4);
+				? INT64_MAX
+				: sqlite3_column_int64(statement, 4);
 	row_out->attempts = (unsigned)sqlite3_column_int64(statement, 5);
 	row_out->data = spool_column_span(statement, 6);
 }
 
 struct spool_delivery *engine_delivery_unpack(
-	const struct spool_delivery_row *row, struct spool_message *message)
+    const struct spool_delivery_row *row, struct spool_message *message)
 {
 	if (row->hop == NULL)
 		return NULL;
@@ -183,10 +186,10 @@ struct spool_delivery *engine_delivery_unpack(
 
 /* Steps to the row (message, number). When *found_out, the statement is to be done. */
 static sqlite3_stmt *delivery_find(struct spool_store *store, uint64_t id, unsigned number,
-	bool *found_out, struct fault *fault_out)
+    bool *found_out, struct fault *fault_out)
 {
 	sqlite3_stmt *statement =
-		spool_database_get(&store->database, SPOOL_SQL_DELIVERY_GET, fault_out);
+	    spool_database_get(&store->database, SPOOL_SQL_DELIVERY_GET, fault_out);
 	if (statement == NULL)
 		return NULL;
 	spool_bind_id(statement, 1, id);
@@ -196,9 +199,8 @@ static sqlite3_stmt *delivery_find(struct spool_store *store, uint64_t id, unsig
 	return statement;
 }
 
-bool engine_delivery_read(struct spool_store *store, struct spool_message *message,
-	unsigned number, struct spool_delivery **delivery_out, bool *found_out,
-	struct fault *fault_out)
+bool engine_delivery_read(struct spool_store *store, struct spool_message *message, unsigned number,
+    struct spool_delivery **delivery_out, bool *found_out, struct fault *fault_out)
 {
 	sqlite3_stmt *statement = delivery_find(store, message->id, number, found_out, fault_out);
 	if (statement == NULL)
@@ -214,8 +216,8 @@ bool engine_delivery_read(struct spool_store *store, struct spool_message *messa
 }
 
 bool engine_delivery_old(struct spool_store *store, uint64_t id, unsigned number,
-	struct spool_delivery_row *row_out, unsigned *recipients_out, bool *found_out,
-	struct fault *fault_out)
+    struct spool_delivery_row *row_out, unsigned *recipients_out, bool *found_out,
+    struct fault *fault_out)
 {
 	sqlite3_stmt *statement = delivery_find(store, id, number, found_out, fault_out);
 	if (statement == NULL)
@@ -231,16 +233,20 @@ bool engine_delivery_old(struct spool_store *store, uint64_t id, unsigned number
 }
 
 static void effect_row(struct spool_store *store, enum spool_effect_kind kind,
-	const struct spool_delivery *delivery, struct spool_hop_entry *hop)
+    const struct spool_delivery *delivery, struct spool_hop_entry *hop)
 {
-	engine_effect(store, &(struct spool_effect){ .kind = kind, .state = delivery->state,
-		.hop = hop, .id = delivery->message->id, .number = delivery->number,
-		.next_ms = delivery->next_attempt_ms, .watch_ms = watch_of(delivery) });
+	engine_effect(store, &(struct spool_effect){ .kind = kind,
+				 .state = delivery->state,
+				 .hop = hop,
+				 .id = delivery->message->id,
+				 .number = delivery->number,
+				 .next_ms = delivery->next_attempt_ms,
+				 .watch_ms = watch_of(delivery) });
 }
 
 /* ADD and SET take the same values in the same order. */
 static bool delivery_write(struct spool_store *store, enum spool_sql sql,
-	const struct spool_delivery *delivery, struct fault *fault_out)
+    const struct spool_delivery *delivery, struct fault *fault_out)
 {
 	struct spool_hop_entry *hop = spool_hops_intern(store->hops, delivery->hop);
 	assert(delivery->state != SPOOL_DELIVERY_ENDED);
@@ -267,17 +273,17 @@ static bool delivery_write(struct spool_store *store, enum spool_sql sql,
 }
 
 bool engine_delivery_add(
-	struct spool_store *store, const struct spool_delivery *delivery, struct fault *fault_out)
+    struct spool_store *store, const struct spool_delivery *delivery, struct fault *fault_out)
 {
 	return delivery_write(store, SPOOL_SQL_DELIVERY_ADD, delivery, fault_out);
 }
 
 /* The usual case, and the cheap one: columns that are not named cost no index. */
 static bool delivery_retry(
-	struct spool_store *store, const struct spool_delivery *delivery, struct fault *fault_out)
+    struct spool_store *store, const struct spool_delivery *delivery, struct fault *fault_out)
 {
 	sqlite3_stmt *statement =
-		spool_database_get(&store->database, SPOOL_SQL_DELIVERY_RETRY, fault_out);
+	    spool_database_get(&store->database, SPOOL_SQL_DELIVERY_RETRY, fault_out);
 	if (statement == NULL)
 		return false;
 	buf_clear(&store->scratch);
@@ -290,32 +296,34 @@ static bool delivery_retry(
 	if (!spool_database_run(&store->database, statement, fault_out))
 		return false;
 	effect_row(store, SPOOL_EFFECT_DELIVERY_ADD, delivery,
-		spool_hops_find(store->hops, delivery->hop));
+	    spool_hops_find(store->hops, delivery->hop));
 	return true;
 }
 
-static void effect_old(
-	struct spool_store *store, uint64_t id, const struct spool_delivery_row *old)
+static void effect_old(struct spool_store *store, uint64_t id, const struct spool_delivery_row *old)
 {
 	engine_effect(store, &(struct spool_effect){ .kind = SPOOL_EFFECT_DELIVERY_REMOVE,
-		.state = old->state, .hop = old->hop, .id = id, .number = old->number });
+				 .state = old->state,
+				 .hop = old->hop,
+				 .id = id,
+				 .number = old->number });
 }
 
 bool engine_delivery_set(struct spool_store *store, const struct spool_delivery *delivery,
-	const struct spool_delivery_row *old, struct fault *fault_out)
+    const struct spool_delivery_row *old, struct fault *fault_out)
 {
 	effect_old(store, delivery->message->id, old);
 	bool same = old->hop != NULL && span_equal(old->hop->key, delivery->hop) &&
-		old->state == delivery->state && old->watch_ms == watch_of(delivery);
+		    old->state == delivery->state && old->watch_ms == watch_of(delivery);
 	return same ? delivery_retry(store, delivery, fault_out)
 		    : delivery_write(store, SPOOL_SQL_DELIVERY_SET, delivery, fault_out);
 }
 
 static bool delivery_remove(
-	struct spool_store *store, uint64_t id, unsigned number, struct fault *fault_out)
+    struct spool_store *store, uint64_t id, unsigned number, struct fault *fault_out)
 {
 	sqlite3_stmt *statement =
-		spool_database_get(&store->database, SPOOL_SQL_DELIVERY_REMOVE, fault_out);
+	    spool_database_get(&store->database, SPOOL_SQL_DELIVERY_REMOVE, fault_out);
 	if (statement == NULL)
 		return false;
 	spool_bind_id(statement, 1, id);
@@ -324,10 +332,10 @@ static bool delivery_remove(
 }
 
 static bool delivery_count(struct spool_store *store, uint64_t id, unsigned *count_out,
-	unsigned *greatest_out, struct fault *fault_out)
+    unsigned *greatest_out, struct fault *fault_out)
 {
 	sqlite3_stmt *statement =
-		spool_database_get(&store->database, SPOOL_SQL_DELIVERY_COUNT, fault_out);
+	    spool_database_get(&store->database, SPOOL_SQL_DELIVERY_COUNT, fault_out);
 	bool found;
 	if (statement == NULL)
 		return false;
@@ -355,22 +363,25 @@ static unsigned outcome_of(const struct spool_delivery *delivery)
 }
 
 static void effect_body_gone(
-	struct spool_store *store, uint64_t id, const struct spool_message_row *row)
+    struct spool_store *store, uint64_t id, const struct spool_message_row *row)
 {
 	engine_effect(store, &(struct spool_effect){ .kind = SPOOL_EFFECT_BODY_REMOVE,
-		.where = row->where, .generation = row->generation, .size = row->size });
+				 .where = row->where,
+				 .generation = row->generation,
+				 .size = row->size });
 	if (row->where == SPOOL_WHERE_LARGE || row->where == SPOOL_WHERE_BROKEN)
-		engine_effect(store, &(struct spool_effect){ .kind = SPOOL_EFFECT_FILE_REMOVE,
-			.where = row->where, .id = id });
+		engine_effect(
+		    store, &(struct spool_effect){
+			       .kind = SPOOL_EFFECT_FILE_REMOVE, .where = row->where, .id = id });
 	if (row->where == SPOOL_WHERE_BROKEN)
-		engine_effect(store,
-			&(struct spool_effect){ .kind = SPOOL_EFFECT_BROKEN_REMOVE, .id = id });
+		engine_effect(
+		    store, &(struct spool_effect){ .kind = SPOOL_EFFECT_BROKEN_REMOVE, .id = id });
 	engine_effect(
-		store, &(struct spool_effect){ .kind = SPOOL_EFFECT_MESSAGE_REMOVE, .id = id });
+	    store, &(struct spool_effect){ .kind = SPOOL_EFFECT_MESSAGE_REMOVE, .id = id });
 }
 
 static bool message_write_end(struct spool_store *store, uint64_t id, bool last, int64_t now_ms,
-	const struct spool_message_row *row, struct fault *fault_out)
+    const struct spool_message_row *row, struct fault *fault_out)
 {
 	enum spool_sql sql = last ? SPOOL_SQL_MESSAGE_END : SPOOL_SQL_MESSAGE_NOTE;
 	sqlite3_stmt *statement = spool_database_get(&store->database, sql, fault_out);
@@ -385,7 +396,7 @@ static bool message_write_end(struct spool_store *store, uint64_t id, bool last,
 }
 
 static bool message_note_end(struct spool_store *store, const struct spool_delivery *delivery,
-	bool last, int64_t now_ms, struct fault *fault_out)
+    bool last, int64_t now_ms, struct fault *fault_out)
 {
 	uint64_t id = delivery->message->id;
 	struct spool_message_row row;
@@ -405,18 +416,18 @@ static bool message_note_end(struct spool_store *store, const struct spool_deliv
 }
 
 bool engine_delivery_end(struct spool_store *store, const struct spool_delivery *delivery,
-	const struct spool_delivery_row *old, int64_t now_ms, struct fault *fault_out)
+    const struct spool_delivery_row *old, int64_t now_ms, struct fault *fault_out)
 {
 	uint64_t id = delivery->message->id;
 	unsigned left, greatest;
 	effect_old(store, id, old);
 	return delivery_remove(store, id, old->number, fault_out) &&
-		delivery_count(store, id, &left, &greatest, fault_out) &&
-		message_note_end(store, delivery, left == 0, now_ms, fault_out);
+	       delivery_count(store, id, &left, &greatest, fault_out) &&
+	       message_note_end(store, delivery, left == 0, now_ms, fault_out);
 }
 
 bool engine_deliveries_split(
-	struct spool_store *store, struct list *more, unsigned at_least, struct fault *fault_out)
+    struct spool_store *store, struct list *more, unsigned at_least, struct fault *fault_out)
 {
 	if (list_is_empty(more))
 		return true;
@@ -425,7 +436,8 @@ bool engine_deliveries_split(
 	if (!delivery_count(store, first->message->id, &count, &greatest, fault_out))
 		return false;
 	unsigned number = (greatest > at_least ? greatest : at_least) + 1;
-	LIST_FOR_EACH(at, more) {
+	LIST_FOR_EACH(at, more)
+	{
 		struct spool_delivery *delivery = LIST_ENTRY(at, struct spool_delivery, link);
 		delivery->number = number++;
 		if (!engine_delivery_add(store, delivery, fault_out))

@@ -25,13 +25,13 @@ struct spool_segments {
 	uint64_t size;
 	uint64_t last_generation;
 	bool direct;
-	struct list all;		/* of struct spool_segment */
+	struct list all; /* of struct spool_segment */
 	size_t count;
 	struct map *by_generation;
-	struct spool_segment *current;	/* borrowed from the list; NULL: none */
-	char *buffer_memory, *buffer;	/* aligned inside the memory */
+	struct spool_segment *current; /* borrowed from the list; NULL: none */
+	char *buffer_memory, *buffer;  /* aligned inside the memory */
 	size_t buffered;
-	size_t last_write;		/* bytes; says whether zeroing ahead is worth it */
+	size_t last_write; /* bytes; says whether zeroing ahead is worth it */
 	char *zero_memory, *zeros;
 	char description[96];
 };
@@ -83,8 +83,7 @@ static int add_existing(struct spool_segments *segments, uint64_t generation)
 		mem_free(path);
 		return fd;
 	}
-	struct spool_segment *segment =
-		spool_segment_create(segments->files, path, fd, generation);
+	struct spool_segment *segment = spool_segment_create(segments->files, path, fd, generation);
 	mem_free(path);
 	segment->closed = true;
 	segment->direct = segments->direct;
@@ -123,7 +122,7 @@ static uint64_t size_for_disk(const struct spool_files *files, const char *path)
 }
 
 struct spool_segments *spool_segments_open(
-	const struct spool_segments_settings *settings, struct fault *fault_out)
+    const struct spool_segments_settings *settings, struct fault *fault_out)
 {
 	struct spool_segments *segments = MEM_NEW(struct spool_segments);
 	struct buf path;
@@ -133,7 +132,8 @@ struct spool_segments *spool_segments_open(
 	segments->files = settings->files;
 	segments->key = settings->key;
 	segments->direct = !settings->avoid_direct;
-	segments->size = settings->segment_size != 0
+	segments->size =
+	    settings->segment_size != 0
 		? (settings->segment_size + SPOOL_BLOCK - 1) / SPOOL_BLOCK * SPOOL_BLOCK
 		: size_for_disk(settings->files, settings->spool_path);
 	assert(segments->size >= SIZE_MIN);
@@ -141,11 +141,11 @@ struct spool_segments *spool_segments_open(
 	segments->by_generation = map_create();
 	struct listing listing = { .segments = segments };
 	int error = segments->files->list(
-		segments->files->context, segments->directory, note_file, &listing);
+	    segments->files->context, segments->directory, note_file, &listing);
 	error = error != 0 ? error : listing.error;
 	if (error != 0) {
 		fault_set(fault_out, FAULT_LOCAL, "cannot read %s: %s", segments->directory,
-			strerror(-error));
+		    strerror(-error));
 		spool_segments_close(&segments);
 	}
 	return segments;
@@ -183,7 +183,7 @@ struct spool_segment *spool_segments_find(struct spool_segments *segments, uint6
 }
 
 static enum spool_append_result explain(
-	int error, const char *what, const char *path, struct fault *fault_out)
+    int error, const char *what, const char *path, struct fault *fault_out)
 {
 	fault_set(fault_out, FAULT_LOCAL, "cannot %s %s: %s", what, path, strerror(-error));
 	return error == -ENOSPC || error == -EDQUOT ? SPOOL_APPEND_FULL : SPOOL_APPEND_FAILED;
@@ -192,25 +192,26 @@ static enum spool_append_result explain(
 static int write_header(struct spool_segments *segments, struct spool_segment *segment)
 {
 	spool_segment_format_header(segments->buffer, segment->generation, segment->size);
-	return spool_files_write_all(segments->files, segment->fd, segments->buffer, SPOOL_BLOCK, 0,
-		segment->direct);
+	return spool_files_write_all(
+	    segments->files, segment->fd, segments->buffer, SPOOL_BLOCK, 0, segment->direct);
 }
 
 static bool is_dead(const struct spool_segments *segments, const struct spool_segment *segment)
 {
 	return segment != segments->current && segment->closed && segment->live_count == 0 &&
-		spool_segment_unread(segment);
+	       spool_segment_unread(segment);
 }
 
 static bool is_reusable(const struct spool_segments *segments, const struct spool_segment *segment)
 {
 	return is_dead(segments, segment) && segments->direct && segment->direct &&
-		segment->fd >= 0 && segment->zeroed == segments->size;
+	       segment->fd >= 0 && segment->zeroed == segments->size;
 }
 
 static struct spool_segment *find_reusable(struct spool_segments *segments)
 {
-	LIST_FOR_EACH(at, &segments->all) {
+	LIST_FOR_EACH(at, &segments->all)
+	{
 		struct spool_segment *segment = LIST_ENTRY(at, struct spool_segment, link);
 		if (is_reusable(segments, segment))
 			return segment;
@@ -220,7 +221,7 @@ static struct spool_segment *find_reusable(struct spool_segments *segments)
 
 /* The file gets its new name, durably, before a byte of the new generation is in it. */
 static enum spool_append_result recycle(struct spool_segments *segments,
-	struct spool_segment *segment, uint64_t generation, struct fault *fault_out)
+    struct spool_segment *segment, uint64_t generation, struct fault *fault_out)
 {
 	const struct spool_files *files = segments->files;
 	char *path = segment_path(segments, generation);
@@ -251,7 +252,7 @@ static bool direct_refused(int error)
 /* Creates the file and writes its header; *segment_out is in the set even after a failure to
    write. */
 static int create_file(struct spool_segments *segments, uint64_t generation, const char *path,
-	struct spool_segment **segment_out)
+    struct spool_segment **segment_out)
 {
 	const struct spool_files *files = segments->files;
 	int flags = O_RDWR | O_CREAT | (segments->direct ? O_DIRECT : 0);
@@ -270,7 +271,7 @@ static int create_file(struct spool_segments *segments, uint64_t generation, con
 }
 
 static enum spool_append_result create(
-	struct spool_segments *segments, uint64_t generation, struct fault *fault_out)
+    struct spool_segments *segments, uint64_t generation, struct fault *fault_out)
 {
 	char *path = segment_path(segments, generation);
 	struct spool_segment *segment = NULL;
@@ -296,7 +297,7 @@ static enum spool_append_result create(
 }
 
 enum spool_append_result spool_segments_begin(
-	struct spool_segments *segments, struct fault *fault_out)
+    struct spool_segments *segments, struct fault *fault_out)
 {
 	assert(segments->buffered == 0);
 	if (segments->buffer_memory == NULL) {
@@ -334,7 +335,7 @@ static int zero_until(struct spool_segments *segments, uint64_t until)
 	while (at < until && error == 0) {
 		size_t len = until - at < ZERO_CHUNK ? (size_t)(until - at) : ZERO_CHUNK;
 		error = spool_files_write_all(
-			segments->files, segment->fd, segments->zeros, len, at, false);
+		    segments->files, segment->fd, segments->zeros, len, at, false);
 		if (error == 0)
 			at += len;
 	}
@@ -362,7 +363,7 @@ static int prepare(struct spool_segments *segments, uint64_t len)
 /* A step before the write found no room: the segment is as good as before. A failed write is
    final. */
 static enum spool_append_result write_buffer(
-	struct spool_segments *segments, struct fault *fault_out)
+    struct spool_segments *segments, struct fault *fault_out)
 {
 	struct spool_segment *segment = segments->current;
 	if (segments->buffered == 0)
@@ -375,7 +376,7 @@ static enum spool_append_result write_buffer(
 		return explain(error, "extend", segment->path, fault_out);
 	if (error == 0)
 		error = spool_files_write_all(segments->files, segment->fd, segments->buffer, len,
-			segment->used, segment->direct);
+		    segment->used, segment->direct);
 	if (error != 0) {
 		spool_segments_abandon(segments);
 		return explain(error, "write", segment->path, fault_out);
@@ -389,7 +390,7 @@ static enum spool_append_result write_buffer(
 }
 
 enum spool_append_result spool_segments_flush(
-	struct spool_segments *segments, struct fault *fault_out)
+    struct spool_segments *segments, struct fault *fault_out)
 {
 	enum spool_append_result result = write_buffer(segments, fault_out);
 	struct spool_segment *segment = segments->current;
@@ -407,7 +408,7 @@ enum spool_append_result spool_segments_flush(
 
 /* Makes sure that a record of this space fits the buffer and the current segment. */
 static enum spool_append_result make_room(
-	struct spool_segments *segments, uint64_t space, struct fault *fault_out)
+    struct spool_segments *segments, uint64_t space, struct fault *fault_out)
 {
 	enum spool_append_result result;
 	struct spool_segment *segment = segments->current;
@@ -426,7 +427,7 @@ static enum spool_append_result make_room(
 }
 
 enum spool_append_result spool_segments_append(struct spool_segments *segments, uint64_t id,
-	struct span body, struct spool_place *place_out, struct fault *fault_out)
+    struct span body, struct spool_place *place_out, struct fault *fault_out)
 {
 	assert(body.len <= SPOOL_BODY_MEMORY_MAX);
 	uint64_t space = spool_record_space(body.len);
@@ -463,7 +464,8 @@ void spool_segments_tidy(struct spool_segments *segments, bool scarce, bool *mor
 {
 	size_t kept = 0;
 	bool discarded = false;
-	LIST_FOR_EACH_SAFE(at, &segments->all) {
+	LIST_FOR_EACH_SAFE(at, &segments->all)
+	{
 		struct spool_segment *segment = LIST_ENTRY(at, struct spool_segment, link);
 		if (!is_dead(segments, segment))
 			continue;
@@ -478,9 +480,8 @@ void spool_segments_tidy(struct spool_segments *segments, bool scarce, bool *mor
 		}
 	}
 	struct spool_segment *current = segments->current;
-	if (scarce || segments->last_write >= ZERO_WORTH || current == NULL ||
-		!current->direct || current->zeroed >= current->size ||
-		current->zeroed >= current->used + 2 * ZERO_STEP)
+	if (scarce || segments->last_write >= ZERO_WORTH || current == NULL || !current->direct ||
+	    current->zeroed >= current->size || current->zeroed >= current->used + 2 * ZERO_STEP)
 		return;
 	uint64_t until = current->zeroed + ZERO_STEP;
 	if (zero_until(segments, until < current->size ? until : current->size) == 0)
@@ -492,11 +493,11 @@ struct spool_segment *spool_segments_sparse(struct spool_segments *segments, siz
 	struct spool_segment *best = NULL;
 	if (segments->count <= at_least)
 		return NULL;
-	LIST_FOR_EACH(at, &segments->all) {
+	LIST_FOR_EACH(at, &segments->all)
+	{
 		struct spool_segment *segment = LIST_ENTRY(at, struct spool_segment, link);
 		if (segment == segments->current || segment->fd < 0 || segment->stuck ||
-			segment->live_count == 0 ||
-			segment->live_bytes >= segment->size / 4)
+		    segment->live_count == 0 || segment->live_bytes >= segment->size / 4)
 			continue;
 		if (best == NULL || segment->live_bytes < best->live_bytes)
 			best = segment;
@@ -506,17 +507,18 @@ struct spool_segment *spool_segments_sparse(struct spool_segments *segments, siz
 
 void spool_segments_reset_live(struct spool_segments *segments)
 {
-	LIST_FOR_EACH(at, &segments->all) {
+	LIST_FOR_EACH(at, &segments->all)
+	{
 		struct spool_segment *segment = LIST_ENTRY(at, struct spool_segment, link);
 		segment->live_bytes = segment->live_count = 0;
 	}
 }
 
-void spool_segments_count(
-	struct spool_segments *segments, uint64_t *files_out, uint64_t *bytes_out)
+void spool_segments_count(struct spool_segments *segments, uint64_t *files_out, uint64_t *bytes_out)
 {
 	uint64_t files = 0, bytes = 0;
-	LIST_FOR_EACH(at, &segments->all) {
+	LIST_FOR_EACH(at, &segments->all)
+	{
 		struct spool_segment *segment = LIST_ENTRY(at, struct spool_segment, link);
 		files += segment->fd >= 0;
 		bytes += segment->zeroed > segment->used ? segment->zeroed : segment->used;
@@ -528,7 +530,7 @@ void spool_segments_count(
 const char *spool_segments_describe(struct spool_segments *segments)
 {
 	snprintf(segments->description, sizeof(segments->description), "%llu MiB segments, %s",
-		(unsigned long long)(segments->size / SIZE_MIN),
-		segments->direct ? "O_DIRECT with RWF_DSYNC" : "fresh files with fdatasync");
+	    (unsigned long long)(segments->size / SIZE_MIN),
+	    segments->direct ? "O_DIRECT with RWF_DSYNC" : "fresh files with fdatasync");
 	return segments->description;
 }

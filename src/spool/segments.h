@@ -25,14 +25,14 @@ struct spool_segments;
 struct spool_segments_settings {
 	const struct spool_files *files;
 	const char *spool_path;
-	uint64_t key;			/* the queue's secret; seeds are made of it */
-	uint64_t segment_size;		/* 0: by the size of the disk */
+	uint64_t key;          /* the queue's secret; seeds are made of it */
+	uint64_t segment_size; /* 0: by the size of the disk */
 	bool avoid_direct;
 };
 
 /* Reads the directory; all files found are closed segments without live records. */
 struct spool_segments *spool_segments_open(
-	const struct spool_segments_settings *settings, struct fault *fault_out);
+    const struct spool_segments_settings *settings, struct fault *fault_out);
 void spool_segments_close(struct spool_segments **segments);
 
 /* The segment of this generation; one without a file when there is none, so that its rows are
@@ -41,23 +41,23 @@ struct spool_segment *spool_segments_find(struct spool_segments *segments, uint6
 
 enum spool_append_result {
 	SPOOL_APPEND_DONE,
-	SPOOL_APPEND_FULL,	/* no room on the disk; nothing since the last flush may be used */
-	SPOOL_APPEND_FAILED,	/* likewise */
+	SPOOL_APPEND_FULL,   /* no room on the disk; nothing since the last flush may be used */
+	SPOOL_APPEND_FAILED, /* likewise */
 };
 
 /* Starts a new segment now, else the first record does. Finds out how to write here. */
 enum spool_append_result spool_segments_begin(
-	struct spool_segments *segments, struct fault *fault_out);
+    struct spool_segments *segments, struct fault *fault_out);
 /* No more records into the current segment; what was not flushed is forgotten. */
 void spool_segments_abandon(struct spool_segments *segments);
 
 /* Puts a record into the buffer, which may write out what is there. Sets the place, with a
    reference to the segment. Nothing is durable before the flush. */
 enum spool_append_result spool_segments_append(struct spool_segments *segments, uint64_t id,
-	struct span body, struct spool_place *place_out, struct fault *fault_out);
+    struct span body, struct spool_place *place_out, struct fault *fault_out);
 /* Writes and syncs. */
 enum spool_append_result spool_segments_flush(
-	struct spool_segments *segments, struct fault *fault_out);
+    struct spool_segments *segments, struct fault *fault_out);
 
 /* One step of freeing dead segments (a few are kept for reuse, none when disk is scarce) and of
    zeroing ahead. *more_out: another step waits. Trouble here is not told: the next append meets
@@ -71,7 +71,7 @@ struct spool_segment *spool_segments_sparse(struct spool_segments *segments, siz
 /* Forgets all counts, before the rows are counted again. */
 void spool_segments_reset_live(struct spool_segments *segments);
 void spool_segments_count(
-	struct spool_segments *segments, uint64_t *files_out, uint64_t *bytes_out);
+    struct spool_segments *segments, uint64_t *files_out, uint64_t *bytes_out);
 /* "64 MiB segments, O_DIRECT" */
 const char *spool_segments_describe(struct spool_segments *segments);
 

@@ -16,8 +16,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define RESERVE_MIN (4 * 1024 * 1024)	/* the log may grow that far before its checkpoint */
-#define ROW_SPACE 1024			/* what a message's rows may take, roughly */
+#define RESERVE_MIN (4 * 1024 * 1024) /* the log may grow that far before its checkpoint */
+#define ROW_SPACE 1024                /* what a message's rows may take, roughly */
 #define PATH_LEN_MAX 3900
 
 /* --- Opening --- */
@@ -30,13 +30,12 @@ static char *path_below(const struct spool_store *store, const char *name)
 	return buf_take_string(&path);
 }
 
-static bool make_directory(
-	struct spool_store *store, const char *path, struct fault *fault_out)
+static bool make_directory(struct spool_store *store, const char *path, struct fault *fault_out)
 {
 	int error = store->files->make_directory(store->files->context, path);
 	if (error != 0)
 		fault_set(fault_out, FAULT_LOCAL, "cannot make the directory %s: %s", path,
-			strerror(-error));
+		    strerror(-error));
 	return error == 0;
 }
 
@@ -62,10 +61,10 @@ static void explain_lock(const struct spool_store *store, int fd, struct fault *
 	uint64_t pid;
 	if (len > 0 && span_to_u64(span_trim(span_of(text, strcspn(text, "\n"))), &pid))
 		fault_set(fault_out, FAULT_LOCAL, "the spool %s is in use by process %llu",
-			store->path, (unsigned long long)pid);
+		    store->path, (unsigned long long)pid);
 	else
 		fault_set(fault_out, FAULT_LOCAL, "the spool %s is in use by another process",
-			store->path);
+		    store->path);
 }
 
 /* The lock is the kernel's: it goes with the process, whatever ends it. The pid is for people. */
@@ -100,15 +99,15 @@ static bool open_database(struct spool_store *store, struct fault *fault_out)
 	int fd = store->settings.create ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
 	if (fd >= 0)
 		close(fd);
-	bool ok = spool_database_open(&store->database, path, store->settings.sqlite_vfs,
-		store->settings.create, fault_out);
+	bool ok = spool_database_open(
+	    &store->database, path, store->settings.sqlite_vfs, store->settings.create, fault_out);
 	mem_free(path);
 	if (!ok)
 		return false;
 	int error = store->files->sync_directory(store->files->context, store->path);
 	if (error != 0)
-		fault_set(fault_out, FAULT_LOCAL, "cannot sync %s: %s", store->path,
-			strerror(-error));
+		fault_set(
+		    fault_out, FAULT_LOCAL, "cannot sync %s: %s", store->path, strerror(-error));
 	return error == 0 && spool_recover_meta(store, fault_out);
 }
 
@@ -128,30 +127,30 @@ static bool open_segments(struct spool_store *store, struct fault *fault_out)
 static void describe(struct spool_store *store, uint64_t removed)
 {
 	snprintf(store->description, sizeof(store->description),
-		"%s; %llu messages, %llu bytes in bodies, %llu broken; "
-		"%llu unacknowledged files removed",
-		spool_segments_describe(store->segments), (unsigned long long)store->messages,
-		(unsigned long long)store->body_bytes, (unsigned long long)store->broken,
-		(unsigned long long)removed);
+	    "%s; %llu messages, %llu bytes in bodies, %llu broken; "
+	    "%llu unacknowledged files removed",
+	    spool_segments_describe(store->segments), (unsigned long long)store->messages,
+	    (unsigned long long)store->body_bytes, (unsigned long long)store->broken,
+	    (unsigned long long)removed);
 }
 
 static bool open_all(struct spool_store *store, struct fault *fault_out)
 {
 	uint64_t removed = 0;
 	if (!make_directories(store, fault_out) || !take_lock(store, fault_out) ||
-		!open_database(store, fault_out) || !open_segments(store, fault_out) ||
-		!spool_recover_rows(store, true, &removed, fault_out))
+	    !open_database(store, fault_out) || !open_segments(store, fault_out) ||
+	    !spool_recover_rows(store, true, &removed, fault_out))
 		return false;
 	/* A full disk is no reason not to start: what is queued can be delivered. */
 	if (store->settings.create &&
-		spool_segments_begin(store->segments, fault_out) == SPOOL_APPEND_FAILED)
+	    spool_segments_begin(store->segments, fault_out) == SPOOL_APPEND_FAILED)
 		return false;
 	describe(store, removed);
 	return true;
 }
 
 struct spool_store *spool_store_open(
-	const char *path, const struct spool_settings *settings, struct fault *fault_out)
+    const char *path, const struct spool_settings *settings, struct fault *fault_out)
 {
 	struct spool_store *store = MEM_NEW(struct spool_store);
 	store->settings = *settings;
@@ -201,10 +200,10 @@ static bool reopen(struct spool_store *store, struct fault *fault_out)
 	spool_segments_abandon(store->segments);
 	char *path = path_below(store, "queue.db");
 	bool ok = spool_database_open(
-		&store->database, path, store->settings.sqlite_vfs, false, fault_out);
+	    &store->database, path, store->settings.sqlite_vfs, false, fault_out);
 	mem_free(path);
 	if (!ok || !spool_database_checkpoint(&store->database, true, fault_out) ||
-		!spool_recover_rows(store, false, &removed, fault_out))
+	    !spool_recover_rows(store, false, &removed, fault_out))
 		return false;
 	return spool_segments_begin(store->segments, fault_out) == SPOOL_APPEND_DONE;
 }
@@ -218,7 +217,7 @@ bool spool_store_reopen(struct spool_store *store, struct fault *fault_out)
 /* --- Facts --- */
 
 void spool_store_set_notice(struct spool_store *store,
-	void (*notice)(void *context, uint64_t id, const char *sentence), void *context)
+    void (*notice)(void *context, uint64_t id, const char *sentence), void *context)
 {
 	store->settings.notice = notice;
 	store->settings.notice_context = context;
@@ -281,9 +280,8 @@ bool spool_store_has_room(struct spool_store *store, uint64_t bytes, struct faul
 	if (space.free_bytes >= reserve + bytes + ROW_SPACE)
 		return true;
 	fault_set(fault_out, FAULT_LOCAL,
-		"%s has %llu KiB free, and new mail is refused below %llu KiB (min-free)",
-		store->path, (unsigned long long)(space.free_bytes / 1024),
-		(unsigned long long)(reserve / 1024));
+	    "%s has %llu KiB free, and new mail is refused below %llu KiB (min-free)", store->path,
+	    (unsigned long long)(space.free_bytes / 1024), (unsigned long long)(reserve / 1024));
 	return false;
 }
 
@@ -305,7 +303,7 @@ static bool hop_is_empty(const struct spool_hop_entry *hop)
 }
 
 size_t spool_store_hops(
-	struct spool_store *store, size_t position, struct spool_hop *hops_out, size_t max)
+    struct spool_store *store, size_t position, struct spool_hop *hops_out, size_t max)
 {
 	size_t filled = 0, found = 0;
 	for (size_t i = 0; i < spool_hops_count(store->hops); i++) {

@@ -4,9 +4,9 @@
 #include "spool/engine.h"
 
 #define CHECKPOINT_PAGES 1000
-#define SCARCE_PAGES 100		/* the log must not take the last room */
+#define SCARCE_PAGES 100 /* the log must not take the last room */
 #define SEGMENTS_BEFORE_COMPACTION 64
-#define COMPACT_RECORDS 64		/* in a step */
+#define COMPACT_RECORDS 64 /* in a step */
 #define COMPACT_BYTES (1024 * 1024)
 
 /* --- Compaction: copy, sync, move the rows, then the segment is dead --- */
@@ -18,8 +18,7 @@ struct moved {
 
 /* Reads the record's body if its message still lives there. *live_out says so. */
 static bool read_live(struct spool_store *store, const struct spool_segment *segment,
-	const struct spool_record *record, struct buf *body, bool *live_out,
-	struct fault *fault_out)
+    const struct spool_record *record, struct buf *body, bool *live_out, struct fault *fault_out)
 {
 	struct spool_message_row row;
 	bool found;
@@ -28,18 +27,17 @@ static bool read_live(struct spool_store *store, const struct spool_segment *seg
 		return false;
 	if (!found)
 		return true;
-	bool here = row.message != NULL && row.ended_ms == 0 &&
-		row.where == SPOOL_WHERE_SEGMENT && row.generation == segment->generation &&
-		row.offset == record->offset;
+	bool here = row.message != NULL && row.ended_ms == 0 && row.where == SPOOL_WHERE_SEGMENT &&
+		    row.generation == segment->generation && row.offset == record->offset;
 	/* A damaged body stays where it is, for its reader to find out. */
-	*live_out = here &&
-		spool_segment_read(&row.message->place, record->id, row.size, body) == 1;
+	*live_out =
+	    here && spool_segment_read(&row.message->place, record->id, row.size, body) == 1;
 	engine_message_row_fini(&row);
 	return true;
 }
 
 static enum spool_append_result copy_some(struct spool_store *store, struct spool_segment *segment,
-	struct moved *moved, size_t *count_out, bool *end_out, struct fault *fault_out)
+    struct moved *moved, size_t *count_out, bool *end_out, struct fault *fault_out)
 {
 	size_t count = 0, bytes = 0;
 	enum spool_append_result result = SPOOL_APPEND_DONE;
@@ -59,7 +57,7 @@ static enum spool_append_result copy_some(struct spool_store *store, struct spoo
 		if (ok && live) {
 			bytes += body.len;
 			result = spool_segments_append(store->segments, next->record.id,
-				buf_span(&body), &next->place, fault_out);
+			    buf_span(&body), &next->place, fault_out);
 			count += result == SPOOL_APPEND_DONE;
 		}
 		buf_fini(&body);
@@ -73,11 +71,11 @@ static enum spool_append_result copy_some(struct spool_store *store, struct spoo
 }
 
 static bool move_row(struct spool_store *store, const struct spool_segment *from,
-	const struct moved *moved, struct fault *fault_out)
+    const struct moved *moved, struct fault *fault_out)
 {
 	const struct spool_place *place = &moved->place;
 	sqlite3_stmt *statement =
-		spool_database_get(&store->database, SPOOL_SQL_MESSAGE_MOVE, fault_out);
+	    spool_database_get(&store->database, SPOOL_SQL_MESSAGE_MOVE, fault_out);
 	if (statement == NULL)
 		return false;
 	spool_bind_id(statement, 1, moved->record.id);
@@ -86,16 +84,18 @@ static bool move_row(struct spool_store *store, const struct spool_segment *from
 	spool_bind_id(statement, 4, place->offset);
 	spool_bind_id(statement, 5, place->checksum);
 	engine_effect(store, &(struct spool_effect){ .kind = SPOOL_EFFECT_BODY_REMOVE,
-		.where = SPOOL_WHERE_SEGMENT, .generation = from->generation,
-		.size = moved->record.size });
+				 .where = SPOOL_WHERE_SEGMENT,
+				 .generation = from->generation,
+				 .size = moved->record.size });
 	engine_effect(store, &(struct spool_effect){ .kind = SPOOL_EFFECT_BODY_ADD,
-		.where = SPOOL_WHERE_SEGMENT, .generation = place->generation,
-		.size = moved->record.size });
+				 .where = SPOOL_WHERE_SEGMENT,
+				 .generation = place->generation,
+				 .size = moved->record.size });
 	return spool_database_run(&store->database, statement, fault_out);
 }
 
 static bool move_rows(struct spool_store *store, const struct spool_segment *from,
-	const struct moved *moved, size_t count, struct fault *fault_out)
+    const struct moved *moved, size_t count, struct fault *fault_out)
 {
 	if (count == 0)
 		return true;
@@ -115,8 +115,8 @@ static struct spool_segment *compaction_source(struct spool_store *store)
 	if (store->compacting != 0)
 		return spool_segments_find(store->segments, store->compacting);
 	struct spool_segment *segment = spool_segments_sparse(
-		store->segments, store->settings.compact_above != 0 ? store->settings.compact_above
-								    : SEGMENTS_BEFORE_COMPACTION);
+	    store->segments, store->settings.compact_above != 0 ? store->settings.compact_above
+								: SEGMENTS_BEFORE_COMPACTION);
 	if (segment != NULL) {
 		store->compacting = segment->generation;
 		store->compacting_offset = SPOOL_BLOCK;
@@ -132,11 +132,9 @@ bool engine_compact(struct spool_store *store, bool *more_out, struct fault *fau
 	bool end;
 	if (segment == NULL)
 		return true;
-	enum spool_append_result copied =
-		copy_some(store, segment, moved, &count, &end, fault_out);
-	bool ok = copied == SPOOL_APPEND_DONE
-		? move_rows(store, segment, moved, count, fault_out)
-		: copied == SPOOL_APPEND_FULL;
+	enum spool_append_result copied = copy_some(store, segment, moved, &count, &end, fault_out);
+	bool ok = copied == SPOOL_APPEND_DONE ? move_rows(store, segment, moved, count, fault_out)
+					      : copied == SPOOL_APPEND_FULL;
 	for (size_t i = 0; i < count; i++)
 		spool_segment_unref(&moved[i].place.segment);
 	/* What is still live there is damaged, or cannot be found: never tried again. */
@@ -153,7 +151,7 @@ bool engine_compact(struct spool_store *store, bool *more_out, struct fault *fau
 /* --- After the answers --- */
 
 static bool prune(
-	struct spool_store *store, int64_t now_ms, bool *more_out, struct fault *fault_out)
+    struct spool_store *store, int64_t now_ms, bool *more_out, struct fault *fault_out)
 {
 	if (!engine_prune_due(store, now_ms))
 		return true;
@@ -168,7 +166,7 @@ static bool prune(
 }
 
 bool spool_store_tidy(
-	struct spool_store *store, int64_t now_ms, bool *more_out, struct fault *fault_out)
+    struct spool_store *store, int64_t now_ms, bool *more_out, struct fault *fault_out)
 {
 	bool scarce = engine_scarce(store);
 	int limit = store->settings.checkpoint_pages;

@@ -17,7 +17,7 @@ static char *show(struct span text)
 }
 
 static void init(struct trace_line *line, const struct trace_dialogue *dialogue, bool tls_active,
-		 int64_t wall_ms)
+    int64_t wall_ms)
 {
 	*line = (struct trace_line){
 		.dialogue = dialogue->number,
@@ -32,7 +32,7 @@ static void init(struct trace_line *line, const struct trace_dialogue *dialogue,
 }
 
 void trace_line_init(struct trace_line *line, const struct trace_dialogue *dialogue,
-		     enum smtp_line_kind kind, struct span text, bool tls_active, int64_t wall_ms)
+    enum smtp_line_kind kind, struct span text, bool tls_active, int64_t wall_ms)
 {
 	init(line, dialogue, tls_active, wall_ms);
 	line->kind = kind;
@@ -41,7 +41,7 @@ void trace_line_init(struct trace_line *line, const struct trace_dialogue *dialo
 }
 
 void trace_line_init_note(struct trace_line *line, const struct trace_dialogue *dialogue,
-			  const char *text, bool tls_active, int64_t wall_ms)
+    const char *text, bool tls_active, int64_t wall_ms)
 {
 	init(line, dialogue, tls_active, wall_ms);
 	line->note = true;

@@ -39,7 +39,7 @@ static const char *const event_names[] = { "create", "write", "durable write", "
 
 struct event {
 	enum event_kind kind;
-	char path[PATH_MAX_LEN], to[PATH_MAX_LEN];	/* below the root */
+	char path[PATH_MAX_LEN], to[PATH_MAX_LEN]; /* below the root */
 	uint64_t offset;
 	size_t len;
 	char *data;
@@ -77,7 +77,7 @@ static struct event *note(enum event_kind kind, const char *path)
 }
 
 static void note_write(
-	const char *path, const void *data, size_t len, uint64_t offset, bool durable)
+    const char *path, const void *data, size_t len, uint64_t offset, bool durable)
 {
 	struct event *event = note(durable ? EVENT_DURABLE_WRITE : EVENT_WRITE, path);
 	if (event == NULL)
@@ -132,7 +132,7 @@ static int record_close(void *context, int fd)
 }
 
 static ssize_t record_write(
-	void *context, int fd, const void *data, size_t len, uint64_t offset, bool durable)
+    void *context, int fd, const void *data, size_t len, uint64_t offset, bool durable)
 {
 	ssize_t n = spool_files_system()->write(NULL, fd, data, len, offset, durable);
 	if (n > 0)
@@ -205,7 +205,7 @@ static int record_unlink(void *context, const char *path)
 }
 
 static int record_list(void *context, const char *path,
-	bool (*each)(void *each_context, const char *name), void *each_context)
+    bool (*each)(void *each_context, const char *name), void *each_context)
 {
 	return spool_files_system()->list(NULL, path, each, each_context);
 }
@@ -240,7 +240,7 @@ const struct spool_files *recorder_files(void)
 struct shim_file {
 	sqlite3_file base;
 	char path[PATH_MAX_LEN];
-	bool name_unsynced;	/* SQLite's own layer syncs the directory of a new log with it */
+	bool name_unsynced; /* SQLite's own layer syncs the directory of a new log with it */
 	sqlite3_file *real;
 };
 
@@ -319,7 +319,7 @@ static int shim_check_lock(sqlite3_file *file, int *result)
 static int shim_control(sqlite3_file *file, int operation, void *argument)
 {
 	if (operation == SQLITE_FCNTL_SIZE_HINT || operation == SQLITE_FCNTL_CHUNK_SIZE ||
-		operation == SQLITE_FCNTL_MMAP_SIZE)
+	    operation == SQLITE_FCNTL_MMAP_SIZE)
 		return SQLITE_NOTFOUND;
 	return real_of(file)->pMethods->xFileControl(real_of(file), operation, argument);
 }
@@ -392,7 +392,7 @@ static bool is_known(const char *path)
 }
 
 static int shim_open(
-	sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *flags_out)
+    sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *flags_out)
 {
 	struct shim_file *shim = (struct shim_file *)file;
 	memset(shim, 0, sizeof(*shim));
@@ -444,7 +444,7 @@ const char *recorder_vfs(void)
 /* --- The model --- */
 
 struct model_file {
-	char *bytes;			/* durable content */
+	char *bytes; /* durable content */
 	size_t len, room;
 	const struct event *pending[PENDING_MAX];
 	size_t pending_count;
@@ -453,7 +453,7 @@ struct model_file {
 /* Names: what they lead to now, and what a power cut would leave. */
 struct model_name {
 	char path[PATH_MAX_LEN];
-	int now, durable;		/* index of a file; -1: absent */
+	int now, durable; /* index of a file; -1: absent */
 };
 
 static struct {
@@ -492,8 +492,7 @@ static void grow(char **bytes, size_t *len, size_t *room, size_t size)
 }
 
 /* Applies the first `part` bytes of a write, or a truncation. */
-static void apply(
-	char **bytes, size_t *len, size_t *room, const struct event *event, size_t part)
+static void apply(char **bytes, size_t *len, size_t *room, const struct event *event, size_t part)
 {
 	if (event->kind == EVENT_TRUNCATE) {
 		if (event->offset < *len)
@@ -562,8 +561,8 @@ static void take_event(const struct event *event)
 		break;
 	case EVENT_MAKE_DIRECTORY:
 		assert(model.directory_count < 16);
-		snprintf(model.directories[model.directory_count++], PATH_MAX_LEN, "%s",
-			event->path);
+		snprintf(
+		    model.directories[model.directory_count++], PATH_MAX_LEN, "%s", event->path);
 		break;
 	case EVENT_SYNC_DIRECTORY:
 		sync_names(event->path);
@@ -640,8 +639,8 @@ static void write_file(const char *path, const char *bytes, size_t len)
 	close(fd);
 }
 
-static void build_file(const struct model_file *file, enum recorder_loss loss, unsigned *seed,
-	const char *path)
+static void build_file(
+    const struct model_file *file, enum recorder_loss loss, unsigned *seed, const char *path)
 {
 	size_t len = file->len, room = file->len + 1;
 	char *bytes = mem_alloc(room);

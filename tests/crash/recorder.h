@@ -17,21 +17,21 @@
 #include "spool/files.h"
 
 enum recorder_loss {
-	RECORDER_LOSE_ALL,	/* nothing unsynced is there */
-	RECORDER_LOSE_NONE,	/* as after a kill */
-	RECORDER_LOSE_NAMES,	/* bytes are there, names are not */
-	RECORDER_LOSE_BYTES,	/* names are there, bytes are not */
-	RECORDER_LOSE_SOME,	/* chance decides for each write, from the seed */
+	RECORDER_LOSE_ALL,   /* nothing unsynced is there */
+	RECORDER_LOSE_NONE,  /* as after a kill */
+	RECORDER_LOSE_NAMES, /* bytes are there, names are not */
+	RECORDER_LOSE_BYTES, /* names are there, bytes are not */
+	RECORDER_LOSE_SOME,  /* chance decides for each write, from the seed */
 };
 
 /* One recording at a time. Paths outside of root are not noted. */
 void recorder_start(const char *root);
-void recorder_stop(void);			/* frees the notes */
+void recorder_stop(void); /* frees the notes */
 
 const struct spool_files *recorder_files(void);
 const char *recorder_vfs(void);
 
-size_t recorder_event_count(void);		/* so far */
+size_t recorder_event_count(void); /* so far */
 const char *recorder_event_name(size_t index);
 
 /* Builds what is left in the directory `to` (made anew) when the power goes after `count`

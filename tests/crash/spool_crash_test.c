@@ -18,7 +18,7 @@
 #define IDS_MAX 200
 
 /* By id: after how many events it was acknowledged, its end was begun, and its end was durable.
-   */
+ */
 static struct {
 	size_t kept, ending, ended;
 } story[IDS_MAX];
@@ -29,8 +29,7 @@ static void accept(struct fixture *f, size_t count, size_t body_len)
 	struct spool_draft *drafts[20];
 	for (size_t i = 0; i < count; i++)
 		drafts[i] = fixture_draft(++last_id, body_len + i, FIXTURE_HOP);
-	assert_int_equal(
-		fixture_commit(f, drafts, count, NULL, 0, false), SPOOL_COMMIT_KEPT);
+	assert_int_equal(fixture_commit(f, drafts, count, NULL, 0, false), SPOOL_COMMIT_KEPT);
 	for (size_t i = 0; i < count; i++) {
 		story[drafts[i]->message->id].kept = recorder_event_count();
 		spool_draft_destroy(&drafts[i]);
@@ -43,8 +42,7 @@ static void accept_large(struct fixture *f, size_t len)
 	uint64_t id = ++last_id;
 	struct spool_draft *draft = fixture_draft(id, 0, FIXTURE_HOP);
 	spool_body_unref(&draft->body);
-	struct spool_large *large =
-		spool_large_create(f->settings.files, f->path, id, &fault);
+	struct spool_large *large = spool_large_create(f->settings.files, f->path, id, &fault);
 	struct buf body;
 	fixture_body(id, len, &body);
 	assert_true(spool_large_append(large, buf_span(&body), &fault));
@@ -74,8 +72,8 @@ static void attempt(struct fixture *f, size_t max)
 			delivery->next_attempt_ms = FIXTURE_NOW + 60000;
 		} else {
 			story[id].ending = recorder_event_count();
-			delivery->recipients[0].state = id % 4 == 2 ? SPOOL_RECIPIENT_FAILED
-								    : SPOOL_RECIPIENT_DELIVERED;
+			delivery->recipients[0].state =
+			    id % 4 == 2 ? SPOOL_RECIPIENT_FAILED : SPOOL_RECIPIENT_DELIVERED;
 		}
 		results[count] = spool_result_create(&delivery);
 		if (id % 4 == 2) {
@@ -137,8 +135,8 @@ static void check_message(struct fixture *left, uint64_t id, size_t count)
 	bool kept = story[id].kept != 0 && story[id].kept <= count;
 	if (entry == NULL) {
 		if (kept)
-			fail_msg("message %llu was acknowledged and is lost",
-				(unsigned long long)id);
+			fail_msg(
+			    "message %llu was acknowledged and is lost", (unsigned long long)id);
 		return;
 	}
 	bool ended = (entry->state & SPOOL_MESSAGE_ENDED) != 0;
@@ -204,7 +202,7 @@ static void power_goes_at_any_moment(bool avoid_direct)
 	/* What is left is opened for real, with real syncs: in memory they cost nothing. */
 	char to[64];
 	snprintf(to, sizeof(to), "%s/frank-crash-XXXXXX",
-		access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	snprintf(f.path, sizeof(f.path), "/tmp/frank-spool-XXXXXX");
 	assert_non_null(mkdtemp(f.path));
 	assert_non_null(mkdtemp(to));
@@ -221,18 +219,18 @@ static void power_goes_at_any_moment(bool avoid_direct)
 		for (int loss = RECORDER_LOSE_ALL; loss <= RECORDER_LOSE_SOME; loss++) {
 			/* All the time all is lost or chance decides; the others take turns. */
 			if (loss != RECORDER_LOSE_ALL && loss != RECORDER_LOSE_SOME &&
-				count % 3 != (size_t)loss % 3)
+			    count % 3 != (size_t)loss % 3)
 				continue;
 			if (getenv("FRANK_CRASH_VERBOSE") != NULL)
 				printf("%zu %s lose %s\n", count,
-					count > 0 ? recorder_event_name(count - 1) : "nothing",
-					loss_names[loss]);
+				    count > 0 ? recorder_event_name(count - 1) : "nothing",
+				    loss_names[loss]);
 			check_after(count, (enum recorder_loss)loss, (unsigned)count, to);
 			states++;
 		}
 	}
 	print_message("%zu events, %zu states recovered, %llu messages\n", events, states,
-		(unsigned long long)last_id);
+	    (unsigned long long)last_id);
 	recorder_stop();
 	nftw(to, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	fixture_remove(&f);

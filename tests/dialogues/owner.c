@@ -227,8 +227,8 @@ static void answer_message(struct owner *o)
 	if (find_answer(o, "message", SPAN("-"), &id, &text))
 		smtp_server_answer(&o->server, id, NULL);
 	else
-		smtp_server_answer(&o->server, SMTP_REPLY_MESSAGE_KEPT, "Accepted as m%u",
-		    ++o->kept);
+		smtp_server_answer(
+		    &o->server, SMTP_REPLY_MESSAGE_KEPT, "Accepted as m%u", ++o->kept);
 }
 
 static bool login_is_right(struct owner *o)
@@ -265,8 +265,7 @@ static enum sasl_outcome step_sasl(struct owner *o)
 		return sasl_server_step(&o->sasl, buf_span(&o->owed_data));
 	if (!sasl_mechanism_find(buf_span(&o->owed_subject), &mechanism))
 		abort();
-	return sasl_server_start(&o->sasl, mechanism, o->owed_has_initial,
-	    buf_span(&o->owed_data));
+	return sasl_server_start(&o->sasl, mechanism, o->owed_has_initial, buf_span(&o->owed_data));
 }
 
 static void answer_auth(struct owner *o)

@@ -19,10 +19,10 @@
 #include <string.h>
 
 enum mode {
-	MODE_IN_STEP,		/* a line of the client's, then the replies to it */
-	MODE_WHOLE,		/* all that can be sent without waiting, at once */
+	MODE_IN_STEP, /* a line of the client's, then the replies to it */
+	MODE_WHOLE,   /* all that can be sent without waiting, at once */
 	MODE_BYTEWISE,
-	MODE_PIECES,		/* cut by chance, with a fixed seed */
+	MODE_PIECES, /* cut by chance, with a fixed seed */
 };
 
 static const struct run {
@@ -97,8 +97,8 @@ static bool take_output_line(struct span *lines, struct span *line_out)
 	return true;
 }
 
-static bool lines_are_well_formed(const struct scenario *s, const struct run *run,
-    struct span lines)
+static bool lines_are_well_formed(
+    const struct scenario *s, const struct run *run, struct span lines)
 {
 	struct span line;
 
@@ -135,8 +135,8 @@ static bool compare_lines(const struct scenario *s, const struct run *run, enum 
 		if (step->kind != kind)
 			continue;
 		if (!take(&lines, &got)) {
-			complain(s, run, step->line, "nothing came", buf_span(&step->bytes),
-			    SPAN(""));
+			complain(
+			    s, run, step->line, "nothing came", buf_span(&step->bytes), SPAN(""));
 			return false;
 		}
 		if (!pattern_matches(buf_span(&step->bytes), got)) {
@@ -156,8 +156,8 @@ static bool take_record_line(struct span *lines, struct span *line_out)
 }
 
 /* A scenario need not list them. */
-static bool compare_record(const struct scenario *s, const struct run *run, enum step_kind kind,
-    const struct buf *record)
+static bool compare_record(
+    const struct scenario *s, const struct run *run, enum step_kind kind, const struct buf *record)
 {
 	return !scenario_has(s, kind) ||
 	       compare_lines(s, run, kind, buf_span(record), take_record_line);
@@ -183,8 +183,8 @@ static bool compare_quirks(const struct scenario *s, const struct run *run, cons
 }
 
 /* Nothing that the observer saw holds a password, or the base64 of one. */
-static bool observer_saw_no_secret(const struct scenario *s, const struct run *run,
-    const struct owner *o)
+static bool observer_saw_no_secret(
+    const struct scenario *s, const struct run *run, const struct owner *o)
 {
 	struct span users = buf_span(&s->users), line, name, password;
 	struct span seen = buf_span(&o->observed);
@@ -209,8 +209,8 @@ static bool observer_saw_no_secret(const struct scenario *s, const struct run *r
 static bool compare_all(const struct scenario *s, const struct run *run, struct owner *o)
 {
 	if (o->failure[0] != '\0') {
-		complain(s, run, 0, "the machine misbehaved", SPAN(""),
-		    span_from_string(o->failure));
+		complain(
+		    s, run, 0, "the machine misbehaved", SPAN(""), span_from_string(o->failure));
 		return false;
 	}
 	return compare_lines(s, run, STEP_SERVER, buf_span(&o->sent), take_output_line) &&
@@ -223,8 +223,8 @@ static bool compare_all(const struct scenario *s, const struct run *run, struct 
 /* --- Running --- */
 
 /* In step: the replies that stand before this step of the client's must have come, and no more. */
-static bool replies_have_come(const struct scenario *s, const struct run *run,
-    const struct owner *o, size_t step_index)
+static bool replies_have_come(
+    const struct scenario *s, const struct run *run, const struct owner *o, size_t step_index)
 {
 	struct span lines = buf_span(&o->sent), line = SPAN("");
 
@@ -241,8 +241,8 @@ static bool replies_have_come(const struct scenario *s, const struct run *run,
 	return false;
 }
 
-static bool flush_pending(struct owner *o, const struct run *run, struct buf *pending,
-    unsigned *state)
+static bool flush_pending(
+    struct owner *o, const struct run *run, struct buf *pending, unsigned *state)
 {
 	feed(o, run, buf_span(pending), state);
 	buf_clear(pending);
@@ -299,8 +299,8 @@ struct records {
 	bool set;
 };
 
-static bool compare_records(const struct scenario *s, const struct run *run, struct owner *o,
-    struct records *first)
+static bool compare_records(
+    const struct scenario *s, const struct run *run, struct owner *o, struct records *first)
 {
 	if (!first->set) {
 		buf_append(&first->events, buf_span(&o->events));
@@ -313,8 +313,8 @@ static bool compare_records(const struct scenario *s, const struct run *run, str
 		return false;
 	}
 	if (!span_equal(buf_span(&first->observed), buf_span(&o->observed))) {
-		complain(s, run, 0, "the observer sees something else",
-		    buf_span(&first->observed), buf_span(&o->observed));
+		complain(s, run, 0, "the observer sees something else", buf_span(&first->observed),
+		    buf_span(&o->observed));
 		return false;
 	}
 	return true;
@@ -325,8 +325,8 @@ static bool run_once(const struct scenario *s, const struct run *run, struct rec
 	struct owner *o = MEM_NEW(struct owner);
 	bool good = owner_init(o, s, run->answers_late);
 
-	good = good && play(s, run, o) && compare_all(s, run, o) &&
-	       compare_records(s, run, o, first);
+	good =
+	    good && play(s, run, o) && compare_all(s, run, o) && compare_records(s, run, o, first);
 	if (!good && getenv("VERBOSE"))
 		fprintf(stderr, "--- sent\n%.*s--- events\n%.*s--- observed\n%.*s",
 		    SPAN_ARG(buf_span(&o->sent)), SPAN_ARG(buf_span(&o->events)),

@@ -92,8 +92,8 @@ static bool append_text(struct buf *b, struct span text)
 	return true;
 }
 
-static bool add_step(struct scenario *s, enum step_kind kind, unsigned line, struct span text,
-    bool add_crlf)
+static bool add_step(
+    struct scenario *s, enum step_kind kind, unsigned line, struct span text, bool add_crlf)
 {
 	struct step *step;
 
@@ -180,8 +180,7 @@ static bool read_header(struct scenario *s, struct span line)
 			continue;
 		s->has_quirks = s->has_quirks || headers[i].text == &s->quirks;
 		line = span_trim(span_skip(line, headers[i].name.len));
-		return buf_append(headers[i].text, line) &&
-		       buf_append(headers[i].text, SPAN("\n"));
+		return buf_append(headers[i].text, line) && buf_append(headers[i].text, SPAN("\n"));
 	}
 	return false;
 }

@@ -21,8 +21,8 @@ static void feed_pieces(struct message_header *h, struct span content, size_t se
 	}
 }
 
-static void assert_same_value(const struct message_header_value *a,
-			      const struct message_header_value *b)
+static void assert_same_value(
+    const struct message_header_value *a, const struct message_header_value *b)
 {
 	assert(a->cut == b->cut);
 	assert(span_equal(message_header_value_span(a), message_header_value_span(b)));

@@ -25,8 +25,8 @@ static void check_address(struct span text, const struct smtp_address *address)
 	/* The end of the address as others will find it, between brackets. */
 	assert(smtp_address_extent(address->mailbox, SPAN(">")) == address->mailbox.len);
 	assert(smtp_address_parse(address->mailbox, &again) == SMTP_ADDRESS_VALID);
-	assert(span_equal(again.local, address->local) &&
-	    span_equal(again.domain, address->domain));
+	assert(
+	    span_equal(again.local, address->local) && span_equal(again.domain, address->domain));
 	assert(address->is_literal == (address->domain.len > 0 && address->domain.data[0] == '['));
 }
 

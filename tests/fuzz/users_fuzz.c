@@ -8,7 +8,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char hash[] = "$y$j9T$7kC2vJQe1hFfO0sLwYzpV1$hBcG7RKBlT97C/63I48qYk9GkT3D.QRWUKkEGTyrm6/";
+static const char hash[] =
+    "$y$j9T$7kC2vJQe1hFfO0sLwYzpV1$hBcG7RKBlT97C/63I48qYk9GkT3D.QRWUKkEGTyrm6/";
 
 static void require(bool fact)
 {
@@ -55,7 +56,7 @@ static void check_edits(struct span text, const struct account_users *users)
 	require(added == (count > 0 ? USERS_EDIT_EXISTS : USERS_EDIT_DONE));
 	buf_clear(&out);
 	enum users_edit_result result =
-		users_edit_replace(text, name, span_from_string(hash), &out);
+	    users_edit_replace(text, name, span_from_string(hash), &out);
 	require(result == (count > 0 ? USERS_EDIT_DONE : USERS_EDIT_NO_SUCH_USER));
 	if (count > 0) {
 		struct account_users *edited = parse(buf_span(&out));

@@ -13,11 +13,11 @@
 #include <cmocka.h>
 
 static struct account_cache_key key_of(const struct account_cache *cache, const char *login,
-				       const char *password, const char *credential)
+    const char *password, const char *credential)
 {
 	struct account_cache_key key;
 	account_cache_key_make(cache, span_from_string(login), span_from_string(password),
-			       span_from_string(credential), &key);
+	    span_from_string(credential), &key);
 	return key;
 }
 
@@ -42,13 +42,16 @@ static void every_part_of_the_key_counts(void **state)
 	struct account_cache_key key = key_of(cache, "anna", "secret", "$y$1");
 	account_cache_store(cache, &key, 1);
 	static const char *const others[][3] = {
-		{ "bob", "secret", "$y$1" }, { "anna", "Secret", "$y$1" },
-		{ "anna", "secret", "$y$2" }, { "annas", "ecret", "$y$1" },
-		{ "anna", "secret$", "y$1" }, { "", "annasecret", "$y$1" },
+		{ "bob", "secret", "$y$1" },
+		{ "anna", "Secret", "$y$1" },
+		{ "anna", "secret", "$y$2" },
+		{ "annas", "ecret", "$y$1" },
+		{ "anna", "secret$", "y$1" },
+		{ "", "annasecret", "$y$1" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
 		struct account_cache_key other =
-			key_of(cache, others[i][0], others[i][1], others[i][2]);
+		    key_of(cache, others[i][0], others[i][1], others[i][2]);
 		assert_false(account_cache_has(cache, &other, 1));
 	}
 	key = key_of(cache, "anna", "secret", "$y$1");

@@ -28,11 +28,14 @@ static const struct {
 	const char *a, *b;
 	bool same;
 } address_cases[] = {
-	{ "192.0.2.1", "192.0.2.1", true }, { "192.0.2.1", "192.0.2.2", false },
+	{ "192.0.2.1", "192.0.2.1", true },
+	{ "192.0.2.1", "192.0.2.2", false },
 	{ "192.0.2.1", "::ffff:192.0.2.1", true },
 	{ "::ffff:192.0.2.1", "::ffff:192.0.2.2", false },
-	{ "2001:db8::1", "2001:db8::2", true }, { "2001:db8::1", "2001:db8:0:1::1", false },
-	{ "::1", "::1", true }, { "127.0.0.1", "::1", false },
+	{ "2001:db8::1", "2001:db8::2", true },
+	{ "2001:db8::1", "2001:db8:0:1::1", false },
+	{ "::1", "::1", true },
+	{ "127.0.0.1", "::1", false },
 };
 
 static void addresses_are_told_apart(void **state)
@@ -53,12 +56,12 @@ static void limits_refuse_what_is_beyond_them(void **state)
 
 	assert_int_equal(account_census_enter(census, lan, &a, limits), ACCOUNT_CENSUS_ENTERED);
 	assert_int_equal(account_census_enter(census, net, &a, limits), ACCOUNT_CENSUS_ENTERED);
-	assert_int_equal(account_census_enter(census, lan, &a, limits),
-			 ACCOUNT_CENSUS_ADDRESS_FULL);
+	assert_int_equal(
+	    account_census_enter(census, lan, &a, limits), ACCOUNT_CENSUS_ADDRESS_FULL);
 	assert_int_equal(account_census_enter(census, lan, &b, limits), ACCOUNT_CENSUS_ENTERED);
 	assert_int_equal(account_census_enter(census, lan, &b, limits), ACCOUNT_CENSUS_ENTERED);
-	assert_int_equal(account_census_enter(census, lan, &b, limits),
-			 ACCOUNT_CENSUS_LISTENER_FULL);
+	assert_int_equal(
+	    account_census_enter(census, lan, &b, limits), ACCOUNT_CENSUS_LISTENER_FULL);
 	assert_int_equal(account_census_listener(census, lan), 3);
 	assert_int_equal(account_census_listener(census, net), 1);
 	assert_int_equal(account_census_address(census, &a), 2);
@@ -81,8 +84,8 @@ static void no_limit_is_no_limit(void **state)
 	struct account_address a = address_of("2001:db8::1");
 	struct account_census_limits none = { 0 };
 	for (int i = 0; i < 1000; i++)
-		assert_int_equal(account_census_enter(census, SPAN("x"), &a, none),
-				 ACCOUNT_CENSUS_ENTERED);
+		assert_int_equal(
+		    account_census_enter(census, SPAN("x"), &a, none), ACCOUNT_CENSUS_ENTERED);
 	assert_int_equal(account_census_address(census, &a), 1000);
 	account_census_destroy(&census);
 }
@@ -93,12 +96,12 @@ static void who_has_no_address_counts_for_the_listener_only(void **state)
 	struct sockaddr local = { .sa_family = AF_UNIX };
 	struct account_address none = account_address_of(&local);
 	struct account_census_limits limits = { .listener_max = 2, .address_max = 1 };
-	assert_int_equal(account_census_enter(census, SPAN("x"), &none, limits),
-			 ACCOUNT_CENSUS_ENTERED);
-	assert_int_equal(account_census_enter(census, SPAN("x"), &none, limits),
-			 ACCOUNT_CENSUS_ENTERED);
-	assert_int_equal(account_census_enter(census, SPAN("x"), &none, limits),
-			 ACCOUNT_CENSUS_LISTENER_FULL);
+	assert_int_equal(
+	    account_census_enter(census, SPAN("x"), &none, limits), ACCOUNT_CENSUS_ENTERED);
+	assert_int_equal(
+	    account_census_enter(census, SPAN("x"), &none, limits), ACCOUNT_CENSUS_ENTERED);
+	assert_int_equal(
+	    account_census_enter(census, SPAN("x"), &none, limits), ACCOUNT_CENSUS_LISTENER_FULL);
 	assert_int_equal(account_census_totals(census).addresses, 0);
 	account_census_leave(census, SPAN("x"), &none);
 	assert_int_equal(account_census_listener(census, SPAN("x")), 1);

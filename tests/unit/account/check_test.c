@@ -12,8 +12,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#define HASH "$5$rounds=1000$saltsalt$eKLZU9t9OoPWrqOQsoTIKG0aYkZ5rGOoOQhiIvoSWX2" /* secret */
-#define OTHER_HASH "$5$rounds=1000$pepper$JROTJSt4tiA47bQ/K0e5W4RN/7VOstexNBFc.0mB6w9" /* secret */
+#define HASH "$5$rounds=1000$saltsalt$eKLZU9t9OoPWrqOQsoTIKG0aYkZ5rGOoOQhiIvoSWX2"     /* secret */
+#define OTHER_HASH "$5$rounds=1000$pepper$JROTJSt4tiA47bQ/K0e5W4RN/7VOstexNBFc.0mB6w9" /* secret   \
+											*/
 
 struct scene {
 	struct worker_pool *pool;
@@ -57,8 +58,11 @@ static void scene_fini(struct scene *s)
 static enum account_check_result begin(struct scene *s, const char *login, const char *password)
 {
 	struct account_check_question question = {
-		.login = span_from_string(login), .password = span_from_string(password),
-		.asker = { 3, 77, 5 }, .reply_to = &s->box, .kind = 9,
+		.login = span_from_string(login),
+		.password = span_from_string(password),
+		.asker = { 3, 77, 5 },
+		.reply_to = &s->box,
+		.kind = 9,
 		.now_ms = moment_monotonic_ms(),
 	};
 	return account_check_begin(s->checker, s->users, &question);
@@ -96,15 +100,18 @@ static void a_right_password_passes_and_then_passes_at_once(void **state)
 static void a_failure_is_never_remembered(void **state)
 {
 	static const char *const wrong[][2] = {
-		{ "anna", "Secret" }, { "nobody", "secret" }, { "locked", "secret" },
-		{ "nobody", "wrong" }, { "Anna", "secret" },
+		{ "anna", "Secret" },
+		{ "nobody", "secret" },
+		{ "locked", "secret" },
+		{ "nobody", "wrong" },
+		{ "Anna", "secret" },
 	};
 	struct scene s;
 	scene_init(&s, 10);
 	for (int turn = 0; turn < 2; turn++) {
 		for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-			assert_int_equal(begin(&s, wrong[i][0], wrong[i][1]),
-					 ACCOUNT_CHECK_PENDING);
+			assert_int_equal(
+			    begin(&s, wrong[i][0], wrong[i][1]), ACCOUNT_CHECK_PENDING);
 			assert_int_equal(answer(&s), ACCOUNT_CHECK_FAIL);
 		}
 		/* The decoy's own password is in the cache in the second turn. */
@@ -154,13 +161,16 @@ static void what_was_remembered_ends_after_its_minutes(void **state)
 	assert_int_equal(begin(&s, "anna", "secret"), ACCOUNT_CHECK_PENDING);
 	assert_int_equal(answer(&s), ACCOUNT_CHECK_PASS);
 	struct account_check_question question = {
-		.login = SPAN("anna"), .password = SPAN("secret"), .asker = { 3, 77, 5 },
-		.reply_to = &s.box, .kind = 9, .now_ms = moment_monotonic_ms(),
+		.login = SPAN("anna"),
+		.password = SPAN("secret"),
+		.asker = { 3, 77, 5 },
+		.reply_to = &s.box,
+		.kind = 9,
+		.now_ms = moment_monotonic_ms(),
 	};
 	assert_int_equal(account_check_begin(s.checker, s.users, &question), ACCOUNT_CHECK_PASS);
 	question.now_ms += ACCOUNT_CHECK_KEEP_MS + 1;
-	assert_int_equal(account_check_begin(s.checker, s.users, &question),
-			 ACCOUNT_CHECK_PENDING);
+	assert_int_equal(account_check_begin(s.checker, s.users, &question), ACCOUNT_CHECK_PENDING);
 	assert_int_equal(answer(&s), ACCOUNT_CHECK_PASS);
 	scene_fini(&s);
 }
@@ -209,15 +219,18 @@ static void a_question_past_its_deadline_costs_no_work(void **state)
 	struct scene s;
 	scene_init(&s, 1);
 	struct account_check_question question = {
-		.login = SPAN("anna"), .password = SPAN("secret"), .asker = { 3, 77, 5 },
-		.reply_to = &s.box, .kind = 9, .now_ms = 1, .deadline_ms = 1,
+		.login = SPAN("anna"),
+		.password = SPAN("secret"),
+		.asker = { 3, 77, 5 },
+		.reply_to = &s.box,
+		.kind = 9,
+		.now_ms = 1,
+		.deadline_ms = 1,
 	};
-	assert_int_equal(account_check_begin(s.checker, s.users, &question),
-			 ACCOUNT_CHECK_PENDING);
+	assert_int_equal(account_check_begin(s.checker, s.users, &question), ACCOUNT_CHECK_PENDING);
 	assert_int_equal(answer(&s), ACCOUNT_CHECK_BUSY);
 	question.deadline_ms = moment_monotonic_ms() + 3600 * 1000;
-	assert_int_equal(account_check_begin(s.checker, s.users, &question),
-			 ACCOUNT_CHECK_PENDING);
+	assert_int_equal(account_check_begin(s.checker, s.users, &question), ACCOUNT_CHECK_PENDING);
 	assert_int_equal(answer(&s), ACCOUNT_CHECK_PASS);
 	scene_fini(&s);
 }

@@ -12,24 +12,32 @@
 #include <cmocka.h>
 
 static const char file[] =
-	"sha:$5$rounds=1000$saltsalt$eKLZU9t9OoPWrqOQsoTIKG0aYkZ5rGOoOQhiIvoSWX2\n" /* secret */
-	/* RFC 7677, section 3, and RFC 5802, section 5: both are "pencil" */
-	"scram256:SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$"
-	"WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
-	"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=\n"
-	"scram1:SCRAM-SHA-1$4096:QSXCR+Q6sek8bf92$6dlGYMOdZcOPutkcNY8U2g7vK9Y=:"
-	"D+CSWLOshSulAsxiupA+qs2/fTE=\n"
-	"locked:!$5$rounds=1000$saltsalt$eKLZU9t9OoPWrqOQsoTIKG0aYkZ5rGOoOQhiIvoSWX2\n"
-	"plain:secret\n";
+    "sha:$5$rounds=1000$saltsalt$eKLZU9t9OoPWrqOQsoTIKG0aYkZ5rGOoOQhiIvoSWX2\n" /* secret */
+    /* RFC 7677, section 3, and RFC 5802, section 5: both are "pencil" */
+    "scram256:SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$"
+    "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
+    "wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=\n"
+    "scram1:SCRAM-SHA-1$4096:QSXCR+Q6sek8bf92$6dlGYMOdZcOPutkcNY8U2g7vK9Y=:"
+    "D+CSWLOshSulAsxiupA+qs2/fTE=\n"
+    "locked:!$5$rounds=1000$saltsalt$eKLZU9t9OoPWrqOQsoTIKG0aYkZ5rGOoOQhiIvoSWX2\n"
+    "plain:secret\n";
 
 static const struct password_case {
 	const char *login, *password;
 	bool right;
 } cases[] = {
-	{ "sha", "secret", true }, { "sha", "secret ", false }, { "sha", "Secret", false },
-	{ "sha", "", false }, { "scram256", "pencil", true }, { "scram256", "pencils", false },
-	{ "scram1", "pencil", true }, { "scram1", "Pencil", false }, { "locked", "secret", false },
-	{ "plain", "secret", false }, { "nobody", "secret", false }, { "", "secret", false },
+	{ "sha", "secret", true },
+	{ "sha", "secret ", false },
+	{ "sha", "Secret", false },
+	{ "sha", "", false },
+	{ "scram256", "pencil", true },
+	{ "scram256", "pencils", false },
+	{ "scram1", "pencil", true },
+	{ "scram1", "Pencil", false },
+	{ "locked", "secret", false },
+	{ "plain", "secret", false },
+	{ "nobody", "secret", false },
+	{ "", "secret", false },
 };
 
 static struct account_users *parse(void)
@@ -45,7 +53,7 @@ static void only_the_right_password_of_a_working_user_passes(void **state)
 	struct account_users *users = parse();
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		if (account_password_check(users, span_from_string(cases[i].login),
-					   span_from_string(cases[i].password)) != cases[i].right)
+			span_from_string(cases[i].password)) != cases[i].right)
 			fail_msg("%s with %s", cases[i].login, cases[i].password);
 	}
 	account_users_unref(&users);
@@ -57,14 +65,14 @@ static void the_decoys_password_lets_nobody_in(void **state)
 	struct account_users *users = parse();
 	bool known;
 	const struct account_user *subject =
-		account_password_subject(users, SPAN("nobody"), &known);
+	    account_password_subject(users, SPAN("nobody"), &known);
 	assert_false(known);
 	assert_true(account_password_matches(subject, SPAN("secret")) ||
 		    account_password_matches(subject, SPAN("pencil")));
 	assert_false(account_password_check(users, SPAN("nobody"), SPAN("secret")));
 	assert_false(account_password_check(users, SPAN("nobody"), SPAN("pencil")));
 	assert_ptr_equal(account_password_subject(users, SPAN("sha"), &known),
-			 account_users_find(users, SPAN("sha")));
+	    account_users_find(users, SPAN("sha")));
 	assert_true(known);
 	account_users_unref(&users);
 }

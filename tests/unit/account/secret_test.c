@@ -38,7 +38,7 @@ static void put(struct span content)
 
 static const struct secret_case {
 	struct span content;
-	const char *want;		/* NULL: refused */
+	const char *want; /* NULL: refused */
 	const char *says;
 } cases[] = {
 	{ { "hunter2", 7 }, "hunter2", NULL },
@@ -89,7 +89,7 @@ static void four_kibibytes_are_the_limit(void **state)
 	assert_true(account_secret_read(path, &secret, NULL, &fault));
 	assert_int_equal(secret.len, SECRET_MAX_BYTES);
 	static const size_t too_long[] = { SECRET_MAX_BYTES + 1, SECRET_MAX_BYTES + 3,
-					   SECRET_MAX_BYTES + 100 };
+		SECRET_MAX_BYTES + 100 };
 	for (size_t i = 0; i < ARRAY_LEN(too_long); i++) {
 		put(span_of(content, too_long[i]));
 		assert_false(account_secret_read(path, &secret, NULL, &fault));
@@ -133,8 +133,8 @@ static void what_cannot_be_read_is_named(void **state)
 	struct fault fault;
 	buf_init_secret(&secret, 100);
 	assert_false(account_secret_read("/nowhere/secret", &secret, NULL, &fault));
-	assert_string_equal(fault.text,
-			    "/nowhere/secret cannot be opened: No such file or directory");
+	assert_string_equal(
+	    fault.text, "/nowhere/secret cannot be opened: No such file or directory");
 	assert_false(account_secret_read("/tmp", &secret, NULL, &fault));
 	assert_string_equal(fault.text, "/tmp cannot be read: Is a directory");
 	buf_fini(&secret);

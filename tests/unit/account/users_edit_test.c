@@ -25,7 +25,7 @@ static const struct edit_case {
 	enum verb verb;
 	const char *before, *name;
 	enum users_edit_result want;
-	const char *after;		/* NULL: nothing is written */
+	const char *after; /* NULL: nothing is written */
 } cases[] = {
 	{ "into an empty file", ADD, "", "a", USERS_EDIT_DONE, "a:NEW\n" },
 	{ "behind everything", ADD, "# x\nb:1\n\n", "a", USERS_EDIT_DONE, "# x\nb:1\n\na:NEW\n" },
@@ -37,19 +37,19 @@ static const struct edit_case {
 	{ "twice, locked", ADD, "a:!\n", "a", USERS_EDIT_EXISTS, NULL },
 
 	{ "in the middle", REPLACE, "# x\nb:1\na:2\nc:3\n", "a", USERS_EDIT_DONE,
-	  "# x\nb:1\na:NEW\nc:3\n" },
+	    "# x\nb:1\na:NEW\nc:3\n" },
 	{ "with a comment", REPLACE, "a:2\t # old # x\nb:3", "a", USERS_EDIT_DONE,
-	  "a:NEW\t # old # x\nb:3" },
+	    "a:NEW\t # old # x\nb:3" },
 	{ "without line end", REPLACE, "b:1\na:2", "a", USERS_EDIT_DONE, "b:1\na:NEW" },
 	{ "with CRLF", REPLACE, "a:2 \r\nb:1\r\n", "a", USERS_EDIT_DONE, "a:NEW \r\nb:1\r\n" },
 	{ "verifiers go with the hash", REPLACE, "a:$5$x:SCRAM-SHA-1$1:b$c:d e\n", "a",
-	  USERS_EDIT_DONE, "a:NEW\n" },
+	    USERS_EDIT_DONE, "a:NEW\n" },
 	{ "indented", REPLACE, "\t a :2\n", "a", USERS_EDIT_DONE, "\t a :NEW\n" },
 	{ "of nobody", REPLACE, "b:1\n", "a", USERS_EDIT_NO_SUCH_USER, NULL },
 
 	{ "the only one", REMOVE, "a:1\n", "a", USERS_EDIT_DONE, "" },
 	{ "between others", REMOVE, "b:1\r\na:1 # x\r\nc:1\r\n", "a", USERS_EDIT_DONE,
-	  "b:1\r\nc:1\r\n" },
+	    "b:1\r\nc:1\r\n" },
 	{ "at the open end", REMOVE, "b:1\na:1", "a", USERS_EDIT_DONE, "b:1\n" },
 	{ "of nobody", REMOVE, "# a\nb:1\n", "a", USERS_EDIT_NO_SUCH_USER, NULL },
 	{ "in an empty file", REMOVE, "", "a", USERS_EDIT_NO_SUCH_USER, NULL },
@@ -86,8 +86,8 @@ static void a_result_beyond_the_ceiling_is_no_result(void **state)
 {
 	struct buf out;
 	buf_init(&out, 8);
-	assert_int_equal(users_edit_add(SPAN("b:1\n"), SPAN("a"), SPAN("NEW"), &out),
-			 USERS_EDIT_TOO_LARGE);
+	assert_int_equal(
+	    users_edit_add(SPAN("b:1\n"), SPAN("a"), SPAN("NEW"), &out), USERS_EDIT_TOO_LARGE);
 	assert_int_equal(out.len, 0);
 	buf_fini(&out);
 }
@@ -142,7 +142,7 @@ static size_t files_in_directory(void)
 {
 	DIR *d = opendir(directory);
 	size_t count = 0;
-	for (struct dirent *entry; (entry = readdir(d)) != NULL; )
+	for (struct dirent *entry; (entry = readdir(d)) != NULL;)
 		count += entry->d_name[0] != '.';
 	closedir(d);
 	return count;
@@ -170,7 +170,11 @@ static void a_replaced_file_keeps_its_mode(void **state)
 	struct fault fault = { 0 };
 	bool created = true;
 	static const mode_t modes[][2] = {
-		{ 0600, 0600 }, { 0640, 0640 }, { 0660, 0660 }, { 0644, 0644 }, { 0666, 0664 },
+		{ 0600, 0600 },
+		{ 0640, 0640 },
+		{ 0660, 0660 },
+		{ 0644, 0644 },
+		{ 0666, 0664 },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
 		put("a:1\n", modes[i][0]);
@@ -244,7 +248,7 @@ static void *add_fifty(void *context)
 		if (!users_file_open(&file, path, true, NULL, &fault))
 			return (void *)"cannot open";
 		if (users_edit_add(buf_span(&file.text), span_from_string(name), SPAN("!"),
-				   &text) != USERS_EDIT_DONE)
+			&text) != USERS_EDIT_DONE)
 			return (void *)"cannot add";
 		if (!users_file_replace(&file, buf_span(&text), &fault))
 			return (void *)"cannot replace";

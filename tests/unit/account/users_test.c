@@ -22,16 +22,17 @@
 #define YESCRYPT "$y$j9T$7kC2vJQe1hFfO0sLwYzpV1$hBcG7RKBlT97C/63I48qYk9GkT3D.QRWUKkEGTyrm6/"
 #define MD5 "$1$saltsalt$9xy1btjgzLYfb7hivXtC//"
 /* RFC 7677, section 3, as a verifier */
-#define SCRAM256 \
-	"SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$" \
-	"WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+#define SCRAM256                                                                                   \
+	"SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$"                                             \
+	"WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"                                            \
+	"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
 
 static const struct users_case {
 	const char *name, *text;
-	size_t users;			/* that are taken, when there is no error */
+	size_t users; /* that are taken, when there is no error */
 	size_t errors, warnings;
-	unsigned line, column;		/* of the first note */
-	const char *says;		/* a part of the first note */
+	unsigned line, column; /* of the first note */
+	const char *says;      /* a part of the first note */
 } cases[] = {
 	{ "an empty file has no users", "", 0, 0, 0, 0, 0, "" },
 	{ "comments and blank lines are nothing", "# a:b\n\n  \t\n  # c\n", 0, 0, 0, 0, 0, "" },
@@ -64,20 +65,19 @@ static const struct users_case {
 	{ "a user twice", "anna:!\nbob:!\n  anna:!\n", 0, 1, 0, 3, 3, "line 1 has" },
 	{ "two hashes", "a:" SHA256 ":" SHA256 "\n", 0, 1, 0, 1, 71, "further field" },
 	{ "a line of /etc/shadow", "anna:" SHA256 ":19000:0:99999:7:::\n", 0, 4, 0, 1, 74,
-	  "further field" },
-	{ "a hash that was cut", "anna:$y$j9T$7kC2vJQe1hFfO0sLwYzpV1$hBcG7RKBlT97C\n",
-	  0, 1, 0, 1, 6,
-	  "no complete yescrypt hash: 43 characters follow the last $ of one, here 13" },
+	    "further field" },
+	{ "a hash that was cut", "anna:$y$j9T$7kC2vJQe1hFfO0sLwYzpV1$hBcG7RKBlT97C\n", 0, 1, 0, 1,
+	    6, "no complete yescrypt hash: 43 characters follow the last $ of one, here 13" },
 	{ "a hash with a bad salt", "anna:$6$rounds=x$sa:lt\n", 0, 2, 0, 1, 6, "sha512crypt" },
 	{ "letters beyond ASCII in a hash", "anna:$6$\xc3\xb6\n", 0, 1, 0, 1, 6, "beyond ASCII" },
 	{ "iterations of no number", "a:SCRAM-SHA-256$many:c2FsdA==$QQ==:QQ==\n", 0, 1, 0, 1, 3,
-	  "iterations" },
+	    "iterations" },
 	{ "no iterations", "a:SCRAM-SHA-256$0:c2FsdA==$QQ==:QQ==\n", 0, 1, 0, 1, 3, "iterations" },
 	{ "a key of the wrong length", "a:SCRAM-SHA-256$4096:c2FsdA==$QQ==:QQ==\n", 0, 1, 0, 1, 3,
-	  "StoredKey" },
+	    "StoredKey" },
 	{ "a verifier without keys", "a:SCRAM-SHA-256$4096:c2FsdA==\n", 0, 1, 0, 1, 3, "the form" },
 	{ "an unknown mechanism", "a:SCRAM-MD5$4096:c2FsdA==$QQ==:QQ==\n", 0, 1, 0, 1, 3,
-	  "unknown here" },
+	    "unknown here" },
 };
 
 static void each_case_reads_as_it_should(void **state)
@@ -86,16 +86,16 @@ static void each_case_reads_as_it_should(void **state)
 		const struct users_case *c = &cases[i];
 		struct account_notes notes = { 0 };
 		struct account_users *users =
-			account_users_parse(span_from_string(c->text), &notes);
+		    account_users_parse(span_from_string(c->text), &notes);
 		if (notes.errors != c->errors || notes.warnings != c->warnings ||
 		    (users == NULL) != (c->errors > 0))
 			fail_msg("%s: %zu errors, %zu warnings: %s", c->name, notes.errors,
-				 notes.warnings, notes.items[0].text);
-		if (notes.count > 0 && (notes.items[0].line != c->line ||
-					notes.items[0].column != c->column ||
-					strstr(notes.items[0].text, c->says) == NULL))
+			    notes.warnings, notes.items[0].text);
+		if (notes.count > 0 &&
+		    (notes.items[0].line != c->line || notes.items[0].column != c->column ||
+			strstr(notes.items[0].text, c->says) == NULL))
 			fail_msg("%s: %u:%u: %s", c->name, notes.items[0].line,
-				 notes.items[0].column, notes.items[0].text);
+			    notes.items[0].column, notes.items[0].text);
 		if (users != NULL && account_users_count(users) != c->users)
 			fail_msg("%s: %zu users", c->name, account_users_count(users));
 		account_users_unref(&users);
@@ -110,8 +110,7 @@ static void every_prefix_is_survived(void **state)
 			char *copy = mem_alloc(n + 1);
 			memcpy(copy, cases[i].text, n);
 			struct account_notes notes = { 0 };
-			struct account_users *users =
-				account_users_parse(span_of(copy, n), &notes);
+			struct account_users *users = account_users_parse(span_of(copy, n), &notes);
 			assert_true((users == NULL) == (notes.errors > 0));
 			account_users_unref(&users);
 			mem_free(copy);
@@ -171,8 +170,8 @@ static void the_decoy_costs_what_most_users_cost(void **state)
 {
 	struct account_users *users = parse("");
 	assert_string_equal(account_users_decoy(users)->scheme, "yescrypt");
-	assert_int_equal(strlen(account_users_decoy(users)->hash.data),
-			 account_users_decoy(users)->hash.len);
+	assert_int_equal(
+	    strlen(account_users_decoy(users)->hash.data), account_users_decoy(users)->hash.len);
 	account_users_unref(&users);
 
 	users = parse("a:" YESCRYPT "\nb:!\nc:" SHA256 "\nd:" SHA256 "\n");
@@ -244,12 +243,19 @@ static void limits_hold(void **state)
 static const struct {
 	const char *name, *want;
 } name_cases[] = {
-	{ "anna", NULL }, { "anna@example.org", NULL }, { "a#", NULL }, { "\xe2\x82\xac", NULL },
-	{ "", "is empty" }, { "#a", "begins with #, as a comment does" },
-	{ "a:b", "contains a colon" }, { "a b", "contains a blank" },
+	{ "anna", NULL },
+	{ "anna@example.org", NULL },
+	{ "a#", NULL },
+	{ "\xe2\x82\xac", NULL },
+	{ "", "is empty" },
+	{ "#a", "begins with #, as a comment does" },
+	{ "a:b", "contains a colon" },
+	{ "a b", "contains a blank" },
 	{ "a\tb", "contains a blank" },
-	{ "a\nb", "contains a control byte" }, { "a\x7f", "contains a control byte" },
-	{ "\xff", "is not UTF-8" }, { "\xed\xa0\x80", "is not UTF-8" },
+	{ "a\nb", "contains a control byte" },
+	{ "a\x7f", "contains a control byte" },
+	{ "\xff", "is not UTF-8" },
+	{ "\xed\xa0\x80", "is not UTF-8" },
 	{ "\xe2\x82", "is not UTF-8" },
 	{ "\xf4\x90\x80\x80", "is not UTF-8" },
 };
@@ -291,14 +297,14 @@ static void a_file_is_read_and_its_mode_judged(void **state)
 	assert_int_equal(notes.warnings, 1);
 	char line[400];
 	assert_string_equal(account_note_format(&notes.items[0], "users", line, sizeof(line)),
-			    "users: warning: everybody on this machine can read it: chmod 0640");
+	    "users: warning: everybody on this machine can read it: chmod 0640");
 	account_users_unref(&users);
 	unlink(path);
 
 	notes = (struct account_notes){ 0 };
 	assert_null(account_users_read(path, &notes));
 	assert_string_equal(account_note_format(&notes.items[0], "users", line, sizeof(line)),
-			    "users: cannot be opened: No such file or directory");
+	    "users: cannot be opened: No such file or directory");
 	assert_null(account_users_read("/tmp", &notes));
 	assert_int_equal(notes.errors, 2);
 }
@@ -308,10 +314,10 @@ static void a_note_stands_behind_its_place(void **state)
 	struct account_notes notes = { 0 };
 	char line[400];
 	assert_null(account_users_parse(SPAN("\nanna"), &notes));
-	assert_string_equal(account_note_format(&notes.items[0], "/etc/frank/users", line,
-						sizeof(line)),
-			    "/etc/frank/users:2:5: a colon and a password hash are missing behind "
-			    "the name");
+	assert_string_equal(
+	    account_note_format(&notes.items[0], "/etc/frank/users", line, sizeof(line)),
+	    "/etc/frank/users:2:5: a colon and a password hash are missing behind "
+	    "the name");
 }
 
 int main(void)

@@ -2,14 +2,16 @@
 #include "base/base64.h"
 #include "base/memory.h"
 
-
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
 
-static const struct { struct span bytes, text; } vectors[] = {	/* RFC 4648, 10, and our own */
+static const struct {
+	struct span bytes, text;
+} vectors[] = {
+	/* RFC 4648, 10, and our own */
 	{ SPAN(""), SPAN("") },
 	{ SPAN("f"), SPAN("Zg==") },
 	{ SPAN("fo"), SPAN("Zm8=") },
@@ -40,10 +42,27 @@ static void the_vectors_go_both_ways(void **state)
 static void malformed_text_is_refused_and_leaves_no_trace(void **state)
 {
 	static const struct span malformed[] = {
-		SPAN("Z"), SPAN("Zg"), SPAN("Zg="), SPAN("Zg==="), SPAN("="), SPAN("===="),
-		SPAN("Z==="), SPAN("=g=="), SPAN("Zg=g"), SPAN("Zg==Zg=="), SPAN("Zm9=Zm9v"),
-		SPAN("Zm8=\n"), SPAN("Zm 8"), SPAN(" Zm8"), SPAN("Zm9v\r\n"), SPAN("Zm9\0"),
-		SPAN("Zm-_"), SPAN("Zm9\xff"), SPAN("Zh=="), SPAN("Zm9="), SPAN("/x=="),
+		SPAN("Z"),
+		SPAN("Zg"),
+		SPAN("Zg="),
+		SPAN("Zg==="),
+		SPAN("="),
+		SPAN("===="),
+		SPAN("Z==="),
+		SPAN("=g=="),
+		SPAN("Zg=g"),
+		SPAN("Zg==Zg=="),
+		SPAN("Zm9=Zm9v"),
+		SPAN("Zm8=\n"),
+		SPAN("Zm 8"),
+		SPAN(" Zm8"),
+		SPAN("Zm9v\r\n"),
+		SPAN("Zm9\0"),
+		SPAN("Zm-_"),
+		SPAN("Zm9\xff"),
+		SPAN("Zh=="),
+		SPAN("Zm9="),
+		SPAN("/x=="),
 	};
 	struct buf b;
 

@@ -160,7 +160,7 @@ static void a_secret_buf_wipes_what_it_leaves(void **state)
 	assert_wiped(b.data, 17);
 	buf_append_string(&b, "0123456789012345678901234567890123456789012345678901234567890123");
 	buf_consume(&b, 40);
-	buf_append_string(&b, "abcd");		/* moves to the front */
+	buf_append_string(&b, "abcd"); /* moves to the front */
 	assert_int_equal(b.start, 0);
 	assert_wiped(b.data + b.len, b.capacity - b.len);
 	buf_fini(&b);

@@ -18,7 +18,7 @@ static void ids_never_go_back(void **state)
 	uint64_t last = 0;
 
 	id_source_init(&source, 5, 9);
-	for (int64_t i = 0; i < 5000; i++) {	/* the clock jumps to and fro, and stands still */
+	for (int64_t i = 0; i < 5000; i++) { /* the clock jumps to and fro, and stands still */
 		uint64_t id = id_next(&source, WALL_MS + (i % 7 == 0 ? -100000 : i / 3000));
 
 		assert_true(id > last);
@@ -44,7 +44,10 @@ static void an_id_is_never_zero(void **state)
 
 static void text_goes_back_to_the_number(void **state)
 {
-	static const struct { uint64_t id; const char *text; } cases[] = {
+	static const struct {
+		uint64_t id;
+		const char *text;
+	} cases[] = {
 		{ 1, "0000000000001" },
 		{ 31, "000000000000z" },
 		{ 32, "0000000000010" },
@@ -77,9 +80,19 @@ static void text_sorts_as_the_number_does(void **state)
 static void only_the_text_of_an_id_is_parsed(void **state)
 {
 	static const char *const wrong[] = {
-		"", "0", "000000000001", "00000000000001", "8000000000000", "z000000000001",
-		"000000000000i", "000000000000l", "000000000000o", "000000000000u",
-		"000000000000-", " 000000000001", "0000000000000",
+		"",
+		"0",
+		"000000000001",
+		"00000000000001",
+		"8000000000000",
+		"z000000000001",
+		"000000000000i",
+		"000000000000l",
+		"000000000000o",
+		"000000000000u",
+		"000000000000-",
+		" 000000000001",
+		"0000000000000",
 	};
 	uint64_t id = 4711;
 

@@ -105,9 +105,10 @@ static void values_are_quoted_when_they_need_it(void **state)
 	log_one();
 	log_close();
 	line = single_line("time=");
-	assert_string_equal(line, " level=info event=message-accepted message=000000000000z "
-		"empty=\"\" plain=a@b<c>;x/y "
-		"peer=\"a \\\"b\\\"=\\\\\\r\\n\\x1b\\xff\xc3\xbc\" pair=\"a=b\" size=-5\n");
+	assert_string_equal(line,
+	    " level=info event=message-accepted message=000000000000z "
+	    "empty=\"\" plain=a@b<c>;x/y "
+	    "peer=\"a \\\"b\\\"=\\\\\\r\\n\\x1b\\xff\xc3\xbc\" pair=\"a=b\" size=-5\n");
 	mem_free(line);
 }
 
@@ -123,10 +124,10 @@ static void json_is_one_object_a_line(void **state)
 	assert_int_equal(strchr(text, '\n')[1], '\0');
 	object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	assert_non_null(object);
-	assert_string_equal(json_string_value(json_object_get(object, "event")),
-			    "message-accepted");
+	assert_string_equal(
+	    json_string_value(json_object_get(object, "event")), "message-accepted");
 	assert_string_equal(json_string_value(json_object_get(object, "peer")),
-			    "a \"b\"=\\\\\\r\\n\\x1b\\xff\xc3\xbc");
+	    "a \"b\"=\\\\\\r\\n\\x1b\\xff\xc3\xbc");
 	assert_int_equal(json_integer_value(json_object_get(object, "size")), -5);
 	assert_null(json_object_get(object, "absent"));
 	json_decref(object);
@@ -166,8 +167,8 @@ static void a_longer_line_is_cut_at_a_value_and_marked(void **state)
 			assert_true(strlen(text) <= 4096);
 			assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
 			cut = strstr(text, i % 2 ? ",\"cut\":true}\n" : " cut=yes\n");
-			assert_int_equal(cut, !strstr(text, i % 2 ? ",\"last\":\"z\"}\n"
-								  : " last=z\n"));
+			assert_int_equal(
+			    cut, !strstr(text, i % 2 ? ",\"last\":\"z\"}\n" : " last=z\n"));
 			object = i % 2 ? json_loads(text, 0, NULL) : NULL;
 			assert_true(object || i % 2 == 0);
 			json_decref(object);

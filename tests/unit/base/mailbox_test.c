@@ -2,7 +2,6 @@
 #include "base/mailbox.h"
 #include "base/memory.h"
 
-
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -34,7 +34,11 @@ static void a_value_is_found_until_it_is_removed(void **state)
 static void keys_are_bytes_and_are_copied(void **state)
 {
 	static const struct span keys[] = {
-		SPAN(""), SPAN("\0"), SPAN("\0\0"), SPAN("a\0b"), SPAN("sixteen bytes!!!"),
+		SPAN(""),
+		SPAN("\0"),
+		SPAN("\0\0"),
+		SPAN("a\0b"),
+		SPAN("sixteen bytes!!!"),
 		SPAN("seventeen bytes!!"),
 		SPAN("a key that is longer than what fits inside a slot"),
 	};

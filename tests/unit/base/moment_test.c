@@ -13,7 +13,10 @@
 
 static void known_moments_are_written_right(void **state)
 {
-	static const struct { int64_t ms; const char *rfc3339, *rfc5322; } cases[] = {
+	static const struct {
+		int64_t ms;
+		const char *rfc3339, *rfc5322;
+	} cases[] = {
 		{ 0, "1970-01-01T00:00:00.000Z", "Thu, 1 Jan 1970 00:00:00 +0000" },
 		{ -1, "1969-12-31T23:59:59.999Z", "Wed, 31 Dec 1969 23:59:59 +0000" },
 		{ 951782400000, "2000-02-29T00:00:00.000Z", "Tue, 29 Feb 2000 00:00:00 +0000" },
@@ -41,18 +44,31 @@ static void every_day_agrees_with_the_c_library(void **state)
 
 		gmtime_r(&seconds, &tm);
 		snprintf(want, sizeof(want), "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900,
-			 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+		    tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 		assert_string_equal(moment_format_rfc3339(seconds * 1000, text), want);
 	}
 }
 
 static void durations_are_for_people(void **state)
 {
-	static const struct { int64_t ms; const char *want; } cases[] = {
-		{ 0, "0ms" }, { 350, "350ms" }, { 999, "999ms" }, { 1000, "1s" },
-		{ 12999, "12s" }, { 60000, "1m" }, { 245000, "4m 5s" }, { 3599999, "59m 59s" },
-		{ 3600000, "1h" }, { 12000000, "3h 20m" }, { 86400000, "1d" },
-		{ 86400000 + 3599000, "1d" }, { 439200000, "5d 2h" }, { -5, "0ms" },
+	static const struct {
+		int64_t ms;
+		const char *want;
+	} cases[] = {
+		{ 0, "0ms" },
+		{ 350, "350ms" },
+		{ 999, "999ms" },
+		{ 1000, "1s" },
+		{ 12999, "12s" },
+		{ 60000, "1m" },
+		{ 245000, "4m 5s" },
+		{ 3599999, "59m 59s" },
+		{ 3600000, "1h" },
+		{ 12000000, "3h 20m" },
+		{ 86400000, "1d" },
+		{ 86400000 + 3599000, "1d" },
+		{ 439200000, "5d 2h" },
+		{ -5, "0ms" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

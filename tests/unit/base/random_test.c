@@ -20,7 +20,7 @@ static void every_byte_of_the_run_is_filled(void **state)
 			seen[i] |= bytes[i + 1];
 		assert_int_equal(bytes[0] | bytes[1001], 0);
 	}
-	for (size_t i = 0; i < 1000; i++)	/* all eight zero: once in 10^16 runs */
+	for (size_t i = 0; i < 1000; i++) /* all eight zero: once in 10^16 runs */
 		assert_int_not_equal(seen[i], 0);
 }
 

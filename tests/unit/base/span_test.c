@@ -86,7 +86,11 @@ static void words_are_runs_of_non_blanks(void **state)
 
 static void numbers_are_digits_that_fit(void **state)
 {
-	static const struct { struct span text; bool valid; uint64_t value; } cases[] = {
+	static const struct {
+		struct span text;
+		bool valid;
+		uint64_t value;
+	} cases[] = {
 		{ SPAN("0"), true, 0 },
 		{ SPAN("007"), true, 7 },
 		{ SPAN("18446744073709551615"), true, UINT64_MAX },

@@ -111,8 +111,8 @@ static void run(struct worker_job *worker_job)
 		gate_pass(job->gate);
 	sigset_t blocked;
 	pthread_sigmask(SIG_SETMASK, NULL, &blocked);
-	job->signals_blocked = sigismember(&blocked, SIGTERM) == 1 &&
-			       sigismember(&blocked, SIGHUP) == 1;
+	job->signals_blocked =
+	    sigismember(&blocked, SIGTERM) == 1 && sigismember(&blocked, SIGHUP) == 1;
 	job->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
 	job->result = job->number * 2;
 }
@@ -123,7 +123,8 @@ static void a_job_is_run_and_comes_back_to_its_asker(void **state)
 	receiver_init(&r);
 	struct worker_pool *pool = worker_pool_create("test", 1, 4, 0);
 	struct job job = {
-		.job = { .kind = 7, .run = run, .reply_to = &r.box }, .number = 21,
+		.job = { .kind = 7, .run = run, .reply_to = &r.box },
+		.number = 21,
 	};
 	assert_true(worker_pool_submit(pool, &job.job));
 	struct mailbox_item *item = receive(&r);
@@ -147,17 +148,18 @@ static void a_full_queue_says_so_and_leaves_the_job_alone(void **state)
 	struct job jobs[6];
 	memset(jobs, 0, sizeof(jobs));
 	for (unsigned i = 0; i < 6; i++)
-		jobs[i] = (struct job){ .job = { .run = run, .reply_to = &r.box },
-					.gate = &gate, .number = i };
+		jobs[i] = (struct job){
+			.job = { .run = run, .reply_to = &r.box }, .gate = &gate, .number = i
+		};
 	assert_true(worker_pool_submit(pool, &jobs[0].job));
 	assert_true(worker_pool_submit(pool, &jobs[1].job));
-	gate_wait_for(&gate, 2);	/* both threads are busy */
+	gate_wait_for(&gate, 2); /* both threads are busy */
 	for (unsigned i = 2; i < 5; i++)
 		assert_true(worker_pool_submit(pool, &jobs[i].job));
 	assert_int_equal(worker_pool_waiting(pool), 3);
 	assert_false(worker_pool_submit(pool, &jobs[5].job));
 	gate_open(&gate);
-	worker_pool_destroy(&pool);	/* runs what it took */
+	worker_pool_destroy(&pool); /* runs what it took */
 	unsigned count = 0;
 	for (struct mailbox_item *i = mailbox_take(&r.box); i != NULL; i = i->next)
 		count++;

@@ -41,8 +41,14 @@ static int free_manual(void **state)
 }
 
 static const struct cli_command *const commands[] = {
-	&cli_config_command, &cli_hop_command, &cli_queue_command, &cli_route_command,
-	&cli_send_command, &cli_sink_command, &cli_status_command, &cli_trace_command,
+	&cli_config_command,
+	&cli_hop_command,
+	&cli_queue_command,
+	&cli_route_command,
+	&cli_send_command,
+	&cli_sink_command,
+	&cli_status_command,
+	&cli_trace_command,
 	&cli_user_command,
 };
 
@@ -66,7 +72,7 @@ static void format_item(const struct cli_option *option, char *out, size_t size)
 	if (option->letter != 0)
 		snprintf(letter, sizeof(letter), "Fl %c , ", option->letter);
 	snprintf(out, size, "\n.It %sFl -%s%s%s\n", letter, option->name,
-		 option->value != NULL ? " Ar " : "", option->value != NULL ? option->value : "");
+	    option->value != NULL ? " Ar " : "", option->value != NULL ? option->value : "");
 }
 
 static void every_option_stands_in_the_manual(void **state)
@@ -100,21 +106,23 @@ static void the_manual_has_no_option_that_is_not_there(void **state)
 			taken += commands[i]->options[j].kind != CLI_OPTION_REFUSED;
 		if (count_items(section_of(commands[i])) != taken)
 			fail_msg("%s takes %zu options, frank(1) has %zu", commands[i]->name, taken,
-				 count_items(section_of(commands[i])));
+			    count_items(section_of(commands[i])));
 	}
 }
 
 static void every_event_stands_in_the_manual_with_its_meaning(void **state)
 {
 	static const char *const levels[] = {
-		[LOG_LEVEL_DEBUG] = "debug", [LOG_LEVEL_INFO] = "info",
-		[LOG_LEVEL_WARNING] = "warning", [LOG_LEVEL_ERROR] = "error",
+		[LOG_LEVEL_DEBUG] = "debug",
+		[LOG_LEVEL_INFO] = "info",
+		[LOG_LEVEL_WARNING] = "warning",
+		[LOG_LEVEL_ERROR] = "error",
 	};
 	for (int i = 0; i < EVENT_COUNT; i++) {
 		enum event event = (enum event)i;
 		char item[600];
 		snprintf(item, sizeof(item), "\n.It Li %s Pq %s\n%s\n", event_name(event),
-			 levels[event_level(event)], event_meaning(event));
+		    levels[event_level(event)], event_meaning(event));
 		if (strstr(manual, item) == NULL)
 			fail_msg("frank(1) lacks%s", item);
 	}

@@ -25,7 +25,7 @@ static const struct cli_option options[] = {
 	{ "file", 'f', CLI_OPTION_TEXT, "FILE", offsetof(struct target, file), "reads\nthat" },
 	{ "to", 0, CLI_OPTION_LIST, "ADDRESS", offsetof(struct target, to), "goes there" },
 	{ "tls", 0, CLI_OPTION_CHOICE, "off|starttls|implicit", offsetof(struct target, tls),
-	  "how" },
+	    "how" },
 	{ "messages", 0, CLI_OPTION_NUMBER, "N", offsetof(struct target, messages), "so many" },
 	{ "size-max", 0, CLI_OPTION_SIZE, "SIZE", offsetof(struct target, size_max), "so large" },
 	{ "password", 0, CLI_OPTION_REFUSED, NULL, 0, "never here" },
@@ -49,15 +49,17 @@ static void parse(const char *line, struct outcome *o)
 	snprintf(o->copy, sizeof(o->copy), "%s", line);
 	for (char *word; (word = strsep(&rest, " ")) != NULL;)
 		o->argv[argc++] = word;
-	o->result = cli_options_parse(options, ARRAY_LEN(options), argc, o->argv, &o->target,
-				      &o->operands, &o->fault);
+	o->result = cli_options_parse(
+	    options, ARRAY_LEN(options), argc, o->argv, &o->target, &o->operands, &o->fault);
 }
 
 static void values_are_taken_in_every_form(void **state)
 {
 	static const char *const lines[] = {
-		"x -q --file name --tls starttls", "x --quiet --file=name --tls=starttls",
-		"x -fname -q --tls starttls", "x -f name --tls=starttls --quiet",
+		"x -q --file name --tls starttls",
+		"x --quiet --file=name --tls=starttls",
+		"x -fname -q --tls starttls",
+		"x -f name --tls=starttls --quiet",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
 		struct outcome o;
@@ -105,8 +107,15 @@ static void a_list_keeps_its_order(void **state)
 
 static void sizes_and_numbers(void **state)
 {
-	static const struct { const char *text; uint64_t bytes; } sizes[] = {
-		{ "0", 0 }, { "17", 17 }, { "2KB", 2048 }, { "50MB", 52428800 }, { "1gb", 1 << 30 },
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} sizes[] = {
+		{ "0", 0 },
+		{ "17", 17 },
+		{ "2KB", 2048 },
+		{ "50MB", 52428800 },
+		{ "1gb", 1 << 30 },
 		{ "17179869183GB", 17179869183u << 30 },
 	};
 	struct outcome o;
@@ -133,7 +142,9 @@ static void help_is_asked_for(void **state)
 
 static void what_is_wrong_is_said(void **state)
 {
-	static const struct { const char *line, *words; } cases[] = {
+	static const struct {
+		const char *line, *words;
+	} cases[] = {
 		{ "x --qiet", "--qiet is no option here; did you mean --quiet?" },
 		{ "x --zzzzzz", "--zzzzzz is no option here" },
 		{ "x -z", "-z is no option here" },

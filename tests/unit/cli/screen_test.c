@@ -15,14 +15,29 @@
 
 static const struct duration_case {
 	const char *text;
-	int64_t seconds;		/* -1: refused */
+	int64_t seconds; /* -1: refused */
 } duration_cases[] = {
-	{ "0s", 0 }, { "90s", 90 }, { "5m", 300 }, { "12h", 43200 }, { "7d", 604800 },
-	{ "1h30m", 5400 }, { "1d2h3m4s", 93784 },
-	{ "36500d", 36500ll * 86400 }, { "36501d", -1 }, { "36500d1s", -1 },
-	{ "99999999999999999999d", -1 }, { "18446744073709551615s", -1 },
-	{ "", -1 }, { "h", -1 }, { "5", -1 }, { "5 m", -1 }, { "-5m", -1 }, { "5w", -1 },
-	{ "5M", -1 }, { "1h30", -1 }, { "1.5h", -1 },
+	{ "0s", 0 },
+	{ "90s", 90 },
+	{ "5m", 300 },
+	{ "12h", 43200 },
+	{ "7d", 604800 },
+	{ "1h30m", 5400 },
+	{ "1d2h3m4s", 93784 },
+	{ "36500d", 36500ll * 86400 },
+	{ "36501d", -1 },
+	{ "36500d1s", -1 },
+	{ "99999999999999999999d", -1 },
+	{ "18446744073709551615s", -1 },
+	{ "", -1 },
+	{ "h", -1 },
+	{ "5", -1 },
+	{ "5 m", -1 },
+	{ "-5m", -1 },
+	{ "5w", -1 },
+	{ "5M", -1 },
+	{ "1h30", -1 },
+	{ "1.5h", -1 },
 };
 
 static void durations_are_numbers_with_units(void **state)
@@ -34,7 +49,7 @@ static void durations_are_numbers_with_units(void **state)
 		bool good = cli_duration_parse(span_from_string(c->text), &seconds);
 		if (good != (c->seconds >= 0) || (good && seconds != c->seconds))
 			fail_msg("\"%s\": %s, %lld", c->text, good ? "taken" : "refused",
-				 (long long)seconds);
+			    (long long)seconds);
 		if (!good && seconds != -1)
 			fail_msg("\"%s\": refused, and the output is touched", c->text);
 	}
@@ -44,8 +59,11 @@ static void times_are_rfc3339_in_utc_and_nothing_else(void **state)
 {
 	static const char time[] = "2026-11-21T03:24:31Z";
 	static const char *const wrong[] = {
-		"2026-11-21 03:24:31Z", "2026-11-21T03:24:31", "2026-11-21T03:24:31Zx",
-		"26-11-21T03:24:31Z", "2026-1x-21T03:24:31Z",
+		"2026-11-21 03:24:31Z",
+		"2026-11-21T03:24:31",
+		"2026-11-21T03:24:31Zx",
+		"26-11-21T03:24:31Z",
+		"2026-1x-21T03:24:31Z",
 	};
 	int64_t at = 0;
 
@@ -87,7 +105,7 @@ static void text_is_escaped_and_cut_to_its_columns(void **state)
 		{ "too long", 7, "too lo…" },
 		{ "all of it, however long it may be", 0, "all of it, however long it may be" },
 		{ "\033[2J", 20, "\\x1b[2J" },
-		{ "ab\033", 5, "ab…" },		/* no half of an escape */
+		{ "ab\033", 5, "ab…" }, /* no half of an escape */
 		{ "größer", 6, "größer" },
 		{ "größer", 5, "größ…" },
 		{ "", 3, "" },
@@ -120,11 +138,11 @@ static void blocks_are_broken_between_words(void **state)
 	} cases[] = {
 		{ "one two", 40, "  one two\n" },
 		{ "550 5.1.1 there is no such user here at all", 30,
-		  "  550 5.1.1 there is no such\n  user here at all\n" },
+		    "  550 5.1.1 there is no such\n  user here at all\n" },
 		{ "550 5.1.1 there is no such user here at all", 0,
-		  "  550 5.1.1 there is no such user here at all\n" },
+		    "  550 5.1.1 there is no such user here at all\n" },
 		{ "a-word-that-is-longer-than-the-line short", 22,
-		  "  a-word-that-is-long…\n  short\n" },
+		    "  a-word-that-is-long…\n  short\n" },
 		{ "", 40, "  \n" },
 		{ "end   ", 40, "  end\n" },
 	};
@@ -143,8 +161,14 @@ static void sizes_have_at_most_four_characters(void **state)
 		uint64_t bytes;
 		const char *want;
 	} cases[] = {
-		{ 0, "0" }, { 999, "999" }, { 1000, "1.0K" }, { 4096, "4.0K" }, { 10240, "10K" },
-		{ 1023 * 1024, "1.0M" }, { 52428800, "50M" }, { UINT64_MAX, "16E" },
+		{ 0, "0" },
+		{ 999, "999" },
+		{ 1000, "1.0K" },
+		{ 4096, "4.0K" },
+		{ 10240, "10K" },
+		{ 1023 * 1024, "1.0M" },
+		{ 52428800, "50M" },
+		{ UINT64_MAX, "16E" },
 	};
 	char text[CLI_SCREEN_SIZE_MAX];
 

@@ -30,7 +30,10 @@ static void read_back(struct span bytes, struct send_message *message)
 
 static void line_ends_become_crlf_and_nothing_else_changes(void **state)
 {
-	static const struct { struct span in, out; unsigned mended; } cases[] = {
+	static const struct {
+		struct span in, out;
+		unsigned mended;
+	} cases[] = {
 		{ SPAN(""), SPAN(""), 0 },
 		{ SPAN("a: b\r\n\r\nc\r\n"), SPAN("a: b\r\n\r\nc\r\n"), 0 },
 		{ SPAN("a: b\n\nc\n"), SPAN("a: b\r\n\r\nc\r\n"), 3 },
@@ -66,9 +69,14 @@ static void a_crlf_between_two_pieces_stays_one(void **state)
 
 static void header_and_bytes_above_127_are_noticed(void **state)
 {
-	static const struct { struct span in; bool has_header, eight_bit; } cases[] = {
+	static const struct {
+		struct span in;
+		bool has_header, eight_bit;
+	} cases[] = {
 		{ SPAN("Subject: x\r\n\r\nbody\r\n"), true, false },
-		{ SPAN("Subject: x\r\n\r\nb\xc3\xb6" "dy\r\n"), true, true },
+		{ SPAN("Subject: x\r\n\r\nb\xc3\xb6"
+		       "dy\r\n"),
+		    true, true },
 		{ SPAN("just text\r\n"), false, false },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -80,8 +88,8 @@ static void header_and_bytes_above_127_are_noticed(void **state)
 	}
 }
 
-static void make(struct send_message *message, const char *from, const char *subject,
-		 const char *body)
+static void make(
+    struct send_message *message, const char *from, const char *subject, const char *body)
 {
 	static const struct span to[] = { SPAN("b@example.net"), SPAN("c@example.net") };
 	send_message_make(message, from, to, 2, subject, body);
@@ -92,8 +100,11 @@ static void make(struct send_message *message, const char *from, const char *sub
 static void a_made_up_message_has_the_fields_it_needs(void **state)
 {
 	static const char *const wanted[] = {
-		"Date: ", "From: <a@example.org>\r\n", "@example.org>\r\nSubject: hello\r\n",
-		"To: <b@example.net>,\r\n <c@example.net>\r\n", "Message-ID: <",
+		"Date: ",
+		"From: <a@example.org>\r\n",
+		"@example.org>\r\nSubject: hello\r\n",
+		"To: <b@example.net>,\r\n <c@example.net>\r\n",
+		"Message-ID: <",
 		"\r\n\r\none\r\ntwo\r\n",
 	};
 	struct send_message message;
@@ -118,9 +129,10 @@ static void a_subject_in_utf_8_is_encoded_in_whole_characters(void **state)
 {
 	struct send_message message;
 	make(&message, "a@example.org",
-	     "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc"
-	     "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc"
-	     "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc", "body \xc3\xbc");
+	    "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc"
+	    "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc"
+	    "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc",
+	    "body \xc3\xbc");
 	const char *text = buf_string(&message.content);
 	/* 19 characters of two octets are 38: the 39th octet would be half of one. */
 	assert_non_null(strstr(text, "Subject: =?UTF-8?B?"

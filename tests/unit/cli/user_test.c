@@ -28,16 +28,16 @@
 static char directory[] = "/tmp/frank-user-XXXXXX";
 
 static const char config_text[] =
-	"hostname relay.example.org;\n"
-	"listen submission { address *:587; tls starttls; auth required; }\n"
-	"listen submissions { address *:465; tls implicit; auth required; }\n"
-	"listen here { address 127.0.0.1:2525; tls off; auth optional; cleartext-auth yes; }\n"
-	"listen lan { address 192.168.7.1:25; tls off; auth off; relay-from 192.168.7.0/24; }\n"
-	"listen mx { address *:2626; auth off; relay-from 192.168.7.0/24; }\n"
-	"tls { certificate cert.pem; key key.pem; }\n"
-	"users { file users; }\n"
-	"spool { path spool; }\n"
-	"route * { via discard; }\n";
+    "hostname relay.example.org;\n"
+    "listen submission { address *:587; tls starttls; auth required; }\n"
+    "listen submissions { address *:465; tls implicit; auth required; }\n"
+    "listen here { address 127.0.0.1:2525; tls off; auth optional; cleartext-auth yes; }\n"
+    "listen lan { address 192.168.7.1:25; tls off; auth off; relay-from 192.168.7.0/24; }\n"
+    "listen mx { address *:2626; auth off; relay-from 192.168.7.0/24; }\n"
+    "tls { certificate cert.pem; key key.pem; }\n"
+    "users { file users; }\n"
+    "spool { path spool; }\n"
+    "route * { via discard; }\n";
 
 static void put(const char *name, const char *text)
 {
@@ -74,7 +74,7 @@ static int make_directory(void **state)
 static int remove_directory(void **state)
 {
 	static const char *const names[] = { "frank.conf", "right", "wrong", "lines", "empty",
-					     "users", "out", "err", "other" };
+		"users", "out", "err", "other" };
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		unlink(names[i]);
 	return chdir("/") != 0 || rmdir(directory) != 0;
@@ -99,7 +99,7 @@ static void run_from(struct run *r, const char *in, const char *line)
 		for (char *word; (word = strsep(&rest, " ")) != NULL;)
 			argv[argc++] = word;
 		argv[argc] = NULL;
-		setsid();	/* no terminal to ask on */
+		setsid(); /* no terminal to ask on */
 		if (freopen(in, "r", stdin) == NULL || freopen("out", "w", stdout) == NULL ||
 		    freopen("err", "w", stderr) == NULL)
 			_exit(99);
@@ -271,8 +271,8 @@ static void list_shows_names_and_schemes(void **state)
 	assert_says(r.out, "anna                     sha256crypt\n");
 	run(&r, "list --users users --json");
 	assert_string_equal(r.out,
-		"{\"items\":[{\"name\":\"anna\",\"scheme\":\"sha256crypt\",\"works\":true},"
-		"{\"name\":\"j\xc3\xb6rg\",\"scheme\":\"locked\",\"works\":false}]}\n");
+	    "{\"items\":[{\"name\":\"anna\",\"scheme\":\"sha256crypt\",\"works\":true},"
+	    "{\"name\":\"j\xc3\xb6rg\",\"scheme\":\"locked\",\"works\":false}]}\n");
 	put("users", "");
 	run(&r, "list --users users --json");
 	assert_string_equal(r.out, "{\"items\":[]}\n");
@@ -307,7 +307,7 @@ static const struct refusal {
 	{ "list --users none", CLI_EXIT_LOCAL, "No such file" },
 	{ "list --users .", CLI_EXIT_LOCAL, "Is a directory" },
 	{ "add carl --users none/users --password-file right", CLI_EXIT_LOCAL,
-	  "cannot be created" },
+	    "cannot be created" },
 	{ "list -c none", CLI_EXIT_USAGE, "none" },
 };
 
@@ -334,8 +334,10 @@ static void a_broken_file_is_not_edited(void **state)
 	put("users", "anna:" HASH "\nbob\n");
 	static const char *const lines[] = {
 		"add carl --users users --password-file right",
-		"passwd anna --users users --password-file right", "remove anna --users users",
-		"check anna --users users --password-file right", "list --users users",
+		"passwd anna --users users --password-file right",
+		"remove anna --users users",
+		"check anna --users users --password-file right",
+		"list --users users",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
 		run(&r, lines[i]);
@@ -356,9 +358,8 @@ static void a_hopeless_check_says_why(void **state)
 	run(&r, "check bob --users users");
 	assert_string_equal(r.out, "wrong: the user has no password hash that works\n");
 	run(&r, "check carl --users users --json");
-	assert_string_equal(r.out,
-			    "{\"name\":\"carl\",\"right\":false,"
-			    "\"why\":\"there is no such user\"}\n");
+	assert_string_equal(r.out, "{\"name\":\"carl\",\"right\":false,"
+				   "\"why\":\"there is no such user\"}\n");
 }
 
 static void verifiers_go_with_the_old_password(void **state)

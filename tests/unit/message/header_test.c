@@ -39,10 +39,10 @@ static void assert_same(const struct message_header *a, const struct message_hea
 	assert_int_equal(a->eight_bit_header, b->eight_bit_header);
 	assert_int_equal(a->eight_bit_body, b->eight_bit_body);
 	assert_int_equal(a->line_len_max, b->line_len_max);
-	assert_true(span_equal(message_header_value_span(&a->subject),
-			       message_header_value_span(&b->subject)));
-	assert_true(span_equal(message_header_value_span(&a->message_id),
-			       message_header_value_span(&b->message_id)));
+	assert_true(span_equal(
+	    message_header_value_span(&a->subject), message_header_value_span(&b->subject)));
+	assert_true(span_equal(
+	    message_header_value_span(&a->message_id), message_header_value_span(&b->message_id)));
 	assert_int_equal(a->subject.cut, b->subject.cut);
 	assert_int_equal(a->message_id.cut, b->message_id.cut);
 }
@@ -92,10 +92,13 @@ static const struct shape_case {
 	{ "a first line with a tab", SPAN("\tA: b\r\n\r\n"), MISSING, 0 },
 	{ "a colon first", SPAN(": b\r\n\r\n"), MISSING, 0 },
 	{ "two words before the colon", SPAN("Dear all: b\r\n\r\n"), MISSING, 0 },
-	{ "a name beyond ASCII", SPAN("Gr\xc3\xbc\xc3\x9f" "e: b\r\n\r\n"), MISSING, 0 },
+	{ "a name beyond ASCII",
+	    SPAN("Gr\xc3\xbc\xc3\x9f"
+		 "e: b\r\n\r\n"),
+	    MISSING, 0 },
 	{ "a NUL in the name", SPAN("A\0B: b\r\n\r\n"), MISSING, 0 },
-	{ "an envelope line of a mailbox",
-	  SPAN("From a@b Sat Nov 21\r\nA: b\r\n\r\n"), MISSING, 0 },
+	{ "an envelope line of a mailbox", SPAN("From a@b Sat Nov 21\r\nA: b\r\n\r\n"), MISSING,
+	    0 },
 	{ "a bare LF at the begin", SPAN("\nbody\r\n"), MISSING, 0 },
 	{ "a bare CR at the begin", SPAN("\rbody\r\n"), MISSING, 0 },
 	{ "a bare CR alone", SPAN("\r"), MISSING, 0 },
@@ -115,7 +118,7 @@ static void the_shape_is_recognised(void **state)
 
 		if (h.shape != shape_cases[i].want || h.header_len != shape_cases[i].header_len)
 			fail_msg("%s: shape %d, length %d", shape_cases[i].name, (int)h.shape,
-				 (int)h.header_len);
+			    (int)h.header_len);
 		assert_int_equal(h.size, shape_cases[i].content.len);
 	}
 }
@@ -171,7 +174,10 @@ static void received_fields_are_counted(void **state)
 
 static void values_are_kept_unfolded(void **state)
 {
-	static const struct { struct span content, subject; bool cut; } cases[] = {
+	static const struct {
+		struct span content, subject;
+		bool cut;
+	} cases[] = {
 		{ SPAN("Subject: hello\r\n\r\n"), SPAN("hello"), false },
 		{ SPAN("Subject:hello \t\r\n"), SPAN("hello"), false },
 		{ SPAN("Subject: a\r\n b\r\n\tc\r\nX: y\r\n\r\n"), SPAN("a b\tc"), false },
@@ -200,14 +206,17 @@ static void a_long_value_is_cut(void **state)
 		snprintf(content, sizeof(content), "Message-ID: %0*d  \r\n\r\n", len, 7);
 		h = scan(span_from_string(content));
 		assert_int_equal(h.message_id.cut, len > MESSAGE_HEADER_VALUE_MAX);
-		assert_int_equal(h.message_id.len, len > MESSAGE_HEADER_VALUE_MAX ?
-				 MESSAGE_HEADER_VALUE_MAX : len);
+		assert_int_equal(h.message_id.len,
+		    len > MESSAGE_HEADER_VALUE_MAX ? MESSAGE_HEADER_VALUE_MAX : len);
 	}
 }
 
 static void eight_bit_is_told_apart_for_header_and_body(void **state)
 {
-	static const struct { struct span content; bool header, body; } cases[] = {
+	static const struct {
+		struct span content;
+		bool header, body;
+	} cases[] = {
 		{ SPAN("A: b\r\n\r\nseven\x7f\r\n"), false, false },
 		{ SPAN("A: \x80\r\n\r\nseven\r\n"), true, false },
 		{ SPAN("Subject: \xff\r\n\r\nseven\r\n"), true, false },
@@ -228,7 +237,10 @@ static void eight_bit_is_told_apart_for_header_and_body(void **state)
 
 static void the_longest_line_excludes_its_line_end(void **state)
 {
-	static const struct { struct span content; uint64_t want; } cases[] = {
+	static const struct {
+		struct span content;
+		uint64_t want;
+	} cases[] = {
 		{ SPAN(""), 0 },
 		{ SPAN("\r\n"), 0 },
 		{ SPAN("abc\r\n"), 3 },
@@ -257,7 +269,10 @@ static struct message_header scan_large(size_t n, size_t piece)
 		content[i] = "X: y"[i % 64 < 4 ? i % 64 : 3];
 	for (size_t i = 62; i < n; i += 64)
 		memcpy(content + i, "\r\n", 2);
-	memcpy(content + n, "\r\nb\xff" "dy\r\n", 9);
+	memcpy(content + n,
+	    "\r\nb\xff"
+	    "dy\r\n",
+	    9);
 	h = scan_pieces(span_of(content, n + 8), piece);
 	mem_free(content);
 	return h;

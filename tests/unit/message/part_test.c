@@ -25,8 +25,9 @@ static const char *part(struct span content)
 	return buf_string(&whole);
 }
 
-#define HEAD "\r\n--=_b\r\nContent-Type: text/plain\r\nContent-Description: A test\r\n" \
-	     "Content-Transfer-Encoding: "
+#define HEAD                                                                                       \
+	"\r\n--=_b\r\nContent-Type: text/plain\r\nContent-Description: A test\r\n"                 \
+	"Content-Transfer-Encoding: "
 
 static void plain_content_stands_as_it_is(void **state)
 {
@@ -36,8 +37,13 @@ static void plain_content_stands_as_it_is(void **state)
 
 static void other_content_is_quoted(void **state)
 {
-	static const struct { struct span content; const char *want; } cases[] = {
-		{ SPAN("Gr\xc3\xbc\xc3\x9f" "e = x\r\n"), "Gr=C3=BC=C3=9Fe =3D x\r\n" },
+	static const struct {
+		struct span content;
+		const char *want;
+	} cases[] = {
+		{ SPAN("Gr\xc3\xbc\xc3\x9f"
+		       "e = x\r\n"),
+		    "Gr=C3=BC=C3=9Fe =3D x\r\n" },
 		{ SPAN("\0\x1b\x7f\r\n"), "=00=1B=7F\r\n" },
 		{ SPAN("a\nb\r\n"), "a=0Ab\r\n" },
 		{ SPAN("a\rb\r\n"), "a=0Db\r\n" },

@@ -59,66 +59,66 @@ static void a_failure_is_told_to_people_and_machines(void **state)
 	struct message_report report = report_on(&r, 1);
 
 	assert_string_equal(format(&report),
-		"Date: Sat, 21 Nov 2026 03:24:32 +0000\r\n"
-		"From: Mail relay <postmaster@example.org>\r\n"
-		"To: <ann@example.org>\r\n"
-		"Subject: Your message could not be delivered\r\n"
-		"Message-ID: <0000000000010.0000000000abcdef@relay.example.org>\r\n"
-		"In-Reply-To: <1@example.org>\r\n"
-		"References: <1@example.org>\r\n"
-		"Auto-Submitted: auto-replied\r\n"
-		"MIME-Version: 1.0\r\n"
-		"Content-Type: multipart/report; report-type=delivery-status;\r\n"
-		"\tboundary=\"=_frank_0000000000abcdef\"\r\n"
-		"\r\n"
-		"This is a report on a delivery, in the form of RFC 3464.\r\n"
-		"\r\n--=_frank_0000000000abcdef\r\n"
-		"Content-Type: text/plain; charset=utf-8\r\n"
-		"Content-Description: What happened\r\n"
-		"Content-Transfer-Encoding: 7bit\r\n"
-		"\r\n"
-		"This is the mail relay relay.example.org.\r\n"
-		"\r\n"
-		"Your message could not be delivered to the recipient below.\r\n"
-		"It will not be tried again.\r\n"
-		"\r\n"
-		"  Subject:    Lunch\r\n"
-		"  Message-ID: <1@example.org>\r\n"
-		"  Received:   Sat, 21 Nov 2026 03:24:31 +0000\r\n"
-		"  Queue id:   000000000000z\r\n"
-		"\r\n"
-		"<bob@example.net>\r\n"
-		"  mx.example.net said:\r\n"
-		"      550-5.1.1 <bob@example.net>:\r\n"
-		"      550 5.1.1 No such user\r\n"
-		"  There is no such mailbox: please check the part before the @.\r\n"
-		"  It was tried once, Sat, 21 Nov 2026 03:24:31 +0000.\r\n"
-		"\r\n"
-		"By its queue id the relay's operator finds the message.\r\n"
-		"\r\n--=_frank_0000000000abcdef\r\n"
-		"Content-Type: message/delivery-status\r\n"
-		"Content-Description: Delivery report\r\n"
-		"Content-Transfer-Encoding: 7bit\r\n"
-		"\r\n"
-		"Reporting-MTA: dns; relay.example.org\r\n"
-		"Arrival-Date: Sat, 21 Nov 2026 03:24:31 +0000\r\n"
-		"X-Frank-Message-ID: 000000000000z\r\n"
-		"\r\n"
-		"Final-Recipient: rfc822; bob@example.net\r\n"
-		"Action: failed\r\n"
-		"Status: 5.1.1\r\n"
-		"Remote-MTA: dns; mx.example.net\r\n"
-		"Diagnostic-Code: smtp; 550-5.1.1 <bob@example.net>: 550 5.1.1 No such\r\n"
-		" user\r\n"
-		"Last-Attempt-Date: Sat, 21 Nov 2026 03:24:31 +0000\r\n"
-		"\r\n--=_frank_0000000000abcdef\r\n"
-		"Content-Type: text/rfc822-headers\r\n"
-		"Content-Description: The message's header\r\n"
-		"Content-Transfer-Encoding: 7bit\r\n"
-		"\r\n"
-		"From: ann@example.org\r\n"
-		"Subject: Lunch\r\n"
-		"\r\n--=_frank_0000000000abcdef--\r\n");
+	    "Date: Sat, 21 Nov 2026 03:24:32 +0000\r\n"
+	    "From: Mail relay <postmaster@example.org>\r\n"
+	    "To: <ann@example.org>\r\n"
+	    "Subject: Your message could not be delivered\r\n"
+	    "Message-ID: <0000000000010.0000000000abcdef@relay.example.org>\r\n"
+	    "In-Reply-To: <1@example.org>\r\n"
+	    "References: <1@example.org>\r\n"
+	    "Auto-Submitted: auto-replied\r\n"
+	    "MIME-Version: 1.0\r\n"
+	    "Content-Type: multipart/report; report-type=delivery-status;\r\n"
+	    "\tboundary=\"=_frank_0000000000abcdef\"\r\n"
+	    "\r\n"
+	    "This is a report on a delivery, in the form of RFC 3464.\r\n"
+	    "\r\n--=_frank_0000000000abcdef\r\n"
+	    "Content-Type: text/plain; charset=utf-8\r\n"
+	    "Content-Description: What happened\r\n"
+	    "Content-Transfer-Encoding: 7bit\r\n"
+	    "\r\n"
+	    "This is the mail relay relay.example.org.\r\n"
+	    "\r\n"
+	    "Your message could not be delivered to the recipient below.\r\n"
+	    "It will not be tried again.\r\n"
+	    "\r\n"
+	    "  Subject:    Lunch\r\n"
+	    "  Message-ID: <1@example.org>\r\n"
+	    "  Received:   Sat, 21 Nov 2026 03:24:31 +0000\r\n"
+	    "  Queue id:   000000000000z\r\n"
+	    "\r\n"
+	    "<bob@example.net>\r\n"
+	    "  mx.example.net said:\r\n"
+	    "      550-5.1.1 <bob@example.net>:\r\n"
+	    "      550 5.1.1 No such user\r\n"
+	    "  There is no such mailbox: please check the part before the @.\r\n"
+	    "  It was tried once, Sat, 21 Nov 2026 03:24:31 +0000.\r\n"
+	    "\r\n"
+	    "By its queue id the relay's operator finds the message.\r\n"
+	    "\r\n--=_frank_0000000000abcdef\r\n"
+	    "Content-Type: message/delivery-status\r\n"
+	    "Content-Description: Delivery report\r\n"
+	    "Content-Transfer-Encoding: 7bit\r\n"
+	    "\r\n"
+	    "Reporting-MTA: dns; relay.example.org\r\n"
+	    "Arrival-Date: Sat, 21 Nov 2026 03:24:31 +0000\r\n"
+	    "X-Frank-Message-ID: 000000000000z\r\n"
+	    "\r\n"
+	    "Final-Recipient: rfc822; bob@example.net\r\n"
+	    "Action: failed\r\n"
+	    "Status: 5.1.1\r\n"
+	    "Remote-MTA: dns; mx.example.net\r\n"
+	    "Diagnostic-Code: smtp; 550-5.1.1 <bob@example.net>: 550 5.1.1 No such\r\n"
+	    " user\r\n"
+	    "Last-Attempt-Date: Sat, 21 Nov 2026 03:24:31 +0000\r\n"
+	    "\r\n--=_frank_0000000000abcdef\r\n"
+	    "Content-Type: text/rfc822-headers\r\n"
+	    "Content-Description: The message's header\r\n"
+	    "Content-Transfer-Encoding: 7bit\r\n"
+	    "\r\n"
+	    "From: ann@example.org\r\n"
+	    "Subject: Lunch\r\n"
+	    "\r\n--=_frank_0000000000abcdef--\r\n");
 }
 
 static void a_delay_says_that_it_goes_on(void **state)
@@ -154,7 +154,7 @@ static void each_recipient_has_its_own_fields(void **state)
 	const char *got;
 
 	r[1].address = SPAN("carol@example.com");
-	r[1].status = SPAN("2.0.0");		/* nonsense in a failure */
+	r[1].status = SPAN("2.0.0"); /* nonsense in a failure */
 	got = format(&report);
 	assert_non_null(strstr(got, "to the recipients below"));
 	assert_non_null(strstr(got, "\r\n\r\n<carol@example.com>\r\n"));
@@ -189,7 +189,8 @@ static void text_beyond_ascii_is_quoted_for_people_and_escaped_in_fields(void **
 	const char *got;
 
 	r.reply = SPAN("550 Empf\xc3\xa4nger unbekannt\r\n\x1b[2J");
-	report.header = SPAN("Subject: Gr\xc3\xbc\xc3\x9f" "e\r\n\r\n");
+	report.header = SPAN("Subject: Gr\xc3\xbc\xc3\x9f"
+			     "e\r\n\r\n");
 	got = format(&report);
 	assert_well_formed(got);
 	assert_non_null(strstr(got, "      550 Empf=C3=A4nger unbekannt\r\n      \\x1b[2J\r\n"));
@@ -231,7 +232,7 @@ static void an_address_keeps_its_backslash(void **state)
 static void foreign_text_of_any_length_stays_within_its_lines(void **state)
 {
 	static const char kinds[][8] = { "a", "a b", "\xc3\xa4", "\1", " ", "\\", "a\n",
-					 "=_frank" };
+		"=_frank" };
 	size_t max = 6000;
 	char *bytes = mem_alloc(max);
 
@@ -287,10 +288,10 @@ static void a_folded_field_unfolds_to_the_reply(void **state)
 		buf_append(&value, span_head(line, line.len - 1));
 	}
 	assert_string_equal(buf_string(&value),
-		"Diagnostic-Code: smtp; 550-one two three four five six seven eight nine ten "
-		"eleven twelve 550 thirteen fourteen "
-		"https://example.net/a/very/long/address/that/does/not/fit/into/one/"
-		"line/of/seventy-two/columns fifteen");
+	    "Diagnostic-Code: smtp; 550-one two three four five six seven eight nine ten "
+	    "eleven twelve 550 thirteen fourteen "
+	    "https://example.net/a/very/long/address/that/does/not/fit/into/one/"
+	    "line/of/seventy-two/columns fifteen");
 	buf_fini(&value);
 }
 
@@ -305,7 +306,7 @@ static void the_original_header_is_cut_at_a_line(void **state)
 	memset(header, 'x', len);
 	for (size_t i = 0; i + 50 <= len; i += 50)
 		memcpy(header + i, "X: y\r\n", 6), memcpy(header + i + 6, "Y: ", 3),
-		memcpy(header + i + 48, "\r\n", 2);
+		    memcpy(header + i + 48, "\r\n", 2);
 	report.header = span_of(header, len);
 	got = format(&report);
 	assert_well_formed(got);

@@ -2,7 +2,6 @@
 #include "message/status_words.h"
 #include "base/memory.h"
 
-
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -11,14 +10,29 @@
 
 static void only_codes_of_three_numbers_are_valid(void **state)
 {
-	static const struct { struct span status; bool valid; } cases[] = {
-		{ SPAN("5.1.1"), true }, { SPAN("4.4.7"), true }, { SPAN("2.0.0"), true },
-		{ SPAN("5.7.509"), true }, { SPAN("5.123.999"), true },
-		{ SPAN(""), false }, { SPAN("5"), false }, { SPAN("5."), false },
-		{ SPAN("5.1"), false }, { SPAN("5.1."), false }, { SPAN("5..1"), false },
-		{ SPAN("3.1.1"), false }, { SPAN("55.1.1"), false }, { SPAN("5.1.1000"), false },
-		{ SPAN("5.1.1 "), false }, { SPAN("5.1.1.1"), false }, { SPAN("5.1.a"), false },
-		{ SPAN("5.1.1\r\n"), false }, { SPAN("5-1-1"), false },
+	static const struct {
+		struct span status;
+		bool valid;
+	} cases[] = {
+		{ SPAN("5.1.1"), true },
+		{ SPAN("4.4.7"), true },
+		{ SPAN("2.0.0"), true },
+		{ SPAN("5.7.509"), true },
+		{ SPAN("5.123.999"), true },
+		{ SPAN(""), false },
+		{ SPAN("5"), false },
+		{ SPAN("5."), false },
+		{ SPAN("5.1"), false },
+		{ SPAN("5.1."), false },
+		{ SPAN("5..1"), false },
+		{ SPAN("3.1.1"), false },
+		{ SPAN("55.1.1"), false },
+		{ SPAN("5.1.1000"), false },
+		{ SPAN("5.1.1 "), false },
+		{ SPAN("5.1.1.1"), false },
+		{ SPAN("5.1.a"), false },
+		{ SPAN("5.1.1\r\n"), false },
+		{ SPAN("5-1-1"), false },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)

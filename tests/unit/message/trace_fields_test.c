@@ -46,17 +46,17 @@ static void received_says_who_how_and_when(void **state)
 	struct message_trace trace = trace_of_a_submission();
 
 	assert_string_equal(received(&trace),
-		"Received: from laptop.example.org ([192.0.2.7]) by relay.example.org\r\n"
-		"\twith ESMTPSA (TLSv1.3 TLS_AES_256_GCM_SHA384) id 000000000000z for\r\n"
-		"\t<bob@example.net>; Sat, 21 Nov 2026 03:24:31 +0000\r\n");
+	    "Received: from laptop.example.org ([192.0.2.7]) by relay.example.org\r\n"
+	    "\twith ESMTPSA (TLSv1.3 TLS_AES_256_GCM_SHA384) id 000000000000z for\r\n"
+	    "\t<bob@example.net>; Sat, 21 Nov 2026 03:24:31 +0000\r\n");
 	trace.client_name = SPAN("ppp7.example.com");
 	trace.client_address = SPAN("2001:db8::7");
 	trace.tls_active = trace.authenticated = false;
 	trace.recipient = SPAN("");
 	assert_string_equal(received(&trace),
-		"Received: from laptop.example.org (ppp7.example.com [IPv6:2001:db8::7])\r\n"
-		"\tby relay.example.org with ESMTP id 000000000000z;\r\n"
-		"\tSat, 21 Nov 2026 03:24:31 +0000\r\n");
+	    "Received: from laptop.example.org (ppp7.example.com [IPv6:2001:db8::7])\r\n"
+	    "\tby relay.example.org with ESMTP id 000000000000z;\r\n"
+	    "\tSat, 21 Nov 2026 03:24:31 +0000\r\n");
 }
 
 static void what_is_unknown_is_left_out(void **state)
@@ -103,7 +103,10 @@ static void the_protocol_is_named_by_its_parts(void **state)
 
 static void a_peer_cannot_write_into_the_header(void **state)
 {
-	static const struct { struct span helo; const char *want; } cases[] = {
+	static const struct {
+		struct span helo;
+		const char *want;
+	} cases[] = {
 		{ SPAN("a\r\nBcc: x"), " a??Bcc??x " },
 		{ SPAN("a\0b\x7f\x80\xff"), " a?b??? " },
 		{ SPAN("()<>@,;:\\\"."), " ??????????. " },
@@ -212,35 +215,34 @@ static const struct prefix_case {
 	const char *name;
 	struct span content, reverse_path;
 	bool submitted;
-	const char *want;	/* behind Received */
+	const char *want; /* behind Received */
 } prefix_cases[] = {
 	{ "a complete message", SPAN("Date: x\r\nFrom: y\r\nMessage-ID: z\r\n\r\nbody\r\n"),
-	  SPAN("ann@example.org"), true, "" },
-	{ "nothing but a subject", SPAN("Subject: x\r\n\r\nbody\r\n"),
-	  SPAN("ann@example.org"), true, ID DATE FROM },
-	{ "no date", SPAN("From: y\r\nMessage-ID: z\r\n\r\n"),
-	  SPAN("ann@example.org"), true, DATE },
-	{ "no message id", SPAN("From: y\r\nDate: z\r\n\r\n"),
-	  SPAN("ann@example.org"), true, ID },
-	{ "no from", SPAN("Date: y\r\nMessage-ID: z\r\n\r\n"),
-	  SPAN("ann@example.org"), true, FROM },
-	{ "no from and an empty reverse path", SPAN("Date: y\r\nMessage-ID: z\r\n\r\n"),
-	  SPAN(""), true, "From: MAILER-DAEMON@relay.example.org\r\n" },
-	{ "a reverse path without a domain", SPAN("Date: y\r\nMessage-ID: z\r\n\r\n"),
-	  SPAN("root"), true, "From: root@relay.example.org\r\n" },
+	    SPAN("ann@example.org"), true, "" },
+	{ "nothing but a subject", SPAN("Subject: x\r\n\r\nbody\r\n"), SPAN("ann@example.org"),
+	    true, ID DATE FROM },
+	{ "no date", SPAN("From: y\r\nMessage-ID: z\r\n\r\n"), SPAN("ann@example.org"), true,
+	    DATE },
+	{ "no message id", SPAN("From: y\r\nDate: z\r\n\r\n"), SPAN("ann@example.org"), true, ID },
+	{ "no from", SPAN("Date: y\r\nMessage-ID: z\r\n\r\n"), SPAN("ann@example.org"), true,
+	    FROM },
+	{ "no from and an empty reverse path", SPAN("Date: y\r\nMessage-ID: z\r\n\r\n"), SPAN(""),
+	    true, "From: MAILER-DAEMON@relay.example.org\r\n" },
+	{ "a reverse path without a domain", SPAN("Date: y\r\nMessage-ID: z\r\n\r\n"), SPAN("root"),
+	    true, "From: root@relay.example.org\r\n" },
 	{ "a reverse path that is no address", SPAN("Date: y\r\nMessage-ID: z\r\n\r\n"),
-	  SPAN("a\r\nBcc: b"), true, "From: MAILER-DAEMON@relay.example.org\r\n" },
-	{ "no header", SPAN("Hello world\r\n"),
-	  SPAN("ann@example.org"), true, ID DATE FROM "\r\n" },
+	    SPAN("a\r\nBcc: b"), true, "From: MAILER-DAEMON@relay.example.org\r\n" },
+	{ "no header", SPAN("Hello world\r\n"), SPAN("ann@example.org"), true,
+	    ID DATE FROM "\r\n" },
 	{ "no content", SPAN(""), SPAN("ann@example.org"), true, ID DATE FROM "\r\n" },
 	{ "a header that runs into the body",
-	  SPAN("Date: x\r\nFrom: y\r\nMessage-ID: z\r\nHello world\r\n"),
-	  SPAN("ann@example.org"), true, ID DATE FROM "\r\n" },
+	    SPAN("Date: x\r\nFrom: y\r\nMessage-ID: z\r\nHello world\r\n"), SPAN("ann@example.org"),
+	    true, ID DATE FROM "\r\n" },
 	{ "an empty header", SPAN("\r\nbody\r\n"), SPAN("ann@example.org"), true, ID DATE FROM },
-	{ "mail from outside", SPAN("Subject: x\r\n\r\nbody\r\n"),
-	  SPAN("ann@example.org"), false, "" },
-	{ "mail from outside without a header", SPAN("Hello world\r\n"),
-	  SPAN("ann@example.org"), false, "\r\n" },
+	{ "mail from outside", SPAN("Subject: x\r\n\r\nbody\r\n"), SPAN("ann@example.org"), false,
+	    "" },
+	{ "mail from outside without a header", SPAN("Hello world\r\n"), SPAN("ann@example.org"),
+	    false, "\r\n" },
 };
 
 static void the_prefix_completes_the_header(void **state)

@@ -12,7 +12,7 @@
 
 static const struct host_case {
 	const char *name, *host;
-	const char *want, *want_host;	/* NULL: refused */
+	const char *want, *want_host; /* NULL: refused */
 } host_cases[] = {
 	{ "IPv4", "192.0.2.1", "192.0.2.1:25", "192.0.2.1" },
 	{ "IPv6", "2001:db8::1", "[2001:db8::1]:25", "2001:db8::1" },

@@ -51,8 +51,7 @@ static void ceilings_hold_while_the_reader_rests(void **state)
 	a.to_send = TOTAL;
 	b.hold = true;
 	conn_wake(a.c);
-	UNTIL(conn_input(b.c).len == CONN_INPUT_MAX &&
-	      conn_output_pending(a.c) > CONN_OUTPUT_LOW);
+	UNTIL(conn_input(b.c).len == CONN_INPUT_MAX && conn_output_pending(a.c) > CONN_OUTPUT_LOW);
 	idle_turns();
 	assert_int_equal(conn_input(b.c).len, CONN_INPUT_MAX);
 	assert_true(a.sent < TOTAL);
@@ -220,8 +219,8 @@ static void refusal_is_a_fault_with_a_sentence(void **state)
 	char want[128];
 	struct end a;
 
-	snprintf(want, sizeof(want), "connection to 127.0.0.1:%u refused",
-	    net_address_port(&address));
+	snprintf(
+	    want, sizeof(want), "connection to 127.0.0.1:%u refused", net_address_port(&address));
 	close(listening);
 	end_init(&a);
 	a.c = conn_connect(&loop, &address, NULL, 10000, end_ready, &a);
@@ -243,7 +242,7 @@ static void last_words_stand_before_the_failure(void **state)
 	fd = accept(listening, NULL, NULL);
 	say(&a, "unread by the peer");
 	assert_int_equal(write(fd, "554 go away\r\n", 13), 13);
-	close(fd);			/* with unread input: a reset follows the words */
+	close(fd); /* with unread input: a reset follows the words */
 	close(listening);
 	for (int i = 0; i < 3; i++)
 		say(&a, "more");
@@ -264,7 +263,7 @@ static void lingering_close_saves_the_last_reply(void **state)
 	say(&a, "input that nobody will read");
 	UNTIL(conn_input(b.c).len > 0);
 	buf_append(conn_output(b.c), span_of(big, CONN_OUTPUT_MAX));
-	conn_close(&b.c, CONN_CLOSE_FLUSH);	/* lingers, because of the unread input */
+	conn_close(&b.c, CONN_CLOSE_FLUSH); /* lingers, because of the unread input */
 	assert_null(b.c);
 	say(&a, "and more of it");
 	UNTIL(a.eof || a.fault[0]);
@@ -299,7 +298,7 @@ static void lingering_is_bounded_in_time(void **state)
 	struct end a, b;
 
 	open_tcp_pair(&a, &b);
-	conn_close(&b.c, CONN_CLOSE_LINGER);	/* and the peer keeps its end open */
+	conn_close(&b.c, CONN_CLOSE_LINGER); /* and the peer keeps its end open */
 	UNTIL(loop.conn_count == 1);
 	assert_true(net_loop_now_ms(&loop) - begin < 5000);
 	assert_true(a.eof);

@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 static const struct recipe root = { "Test Root", NULL, -1, 30, NULL };
-static const struct recipe good = { "mail.example", "DNS:mail.example,DNS:*.wild.example,"
-	"IP:127.0.0.1", -1, 30, "root" };
+static const struct recipe good = { "mail.example",
+	"DNS:mail.example,DNS:*.wild.example,"
+	"IP:127.0.0.1",
+	-1, 30, "root" };
 static const struct recipe lone = { "lone.example", "DNS:mail.example", -1, 30, NULL };
 static const struct recipe stranger = { "Stranger Root", NULL, -1, 30, NULL };
 static const struct recipe foreign = { "foreign.example", "DNS:mail.example", -1, 30, "stranger" };
@@ -34,8 +36,8 @@ static int setup(void **state)
 	maker_make("lone", &lone);
 	maker_make("foreign", &foreign);
 	maker_make("underold", &under_old);
-	server = tls_server_context_create(maker_path("good", ".pem"), maker_path("good", ".key"),
-	    NULL, &fault);
+	server = tls_server_context_create(
+	    maker_path("good", ".pem"), maker_path("good", ".key"), NULL, &fault);
 	assert_non_null(server);
 	return 0;
 }
@@ -60,8 +62,8 @@ static struct tls_client_context *make_client(bool verify, const char *trust)
 	return context;
 }
 
-static void start_tls(struct end *a, struct end *b, struct tls_client_context *client,
-	const char *name)
+static void start_tls(
+    struct end *a, struct end *b, struct tls_client_context *client, const char *name)
 {
 	assert_int_equal(conn_tls_accept(b->c, server), 0);
 	assert_int_equal(conn_tls_connect(a->c, client, name), 0);
@@ -137,8 +139,7 @@ static void ceilings_hold_while_the_reader_rests(void **state)
 	a.to_send = TOTAL;
 	b.hold = true;
 	conn_wake(a.c);
-	UNTIL(conn_input(b.c).len == CONN_INPUT_MAX &&
-	      conn_output_pending(a.c) > CONN_OUTPUT_LOW);
+	UNTIL(conn_input(b.c).len == CONN_INPUT_MAX && conn_output_pending(a.c) > CONN_OUTPUT_LOW);
 	idle_turns();
 	assert_true(a.sent < TOTAL);
 	b.hold = false;
@@ -250,7 +251,7 @@ static void output_before_tls_goes_out_in_clear(void **state)
 	struct end a, b;
 
 	open_pair(&a, &b);
-	a.hold = true;			/* the clear output is long and the reader slow */
+	a.hold = true; /* the clear output is long and the reader slow */
 	conn_pause(a.c);
 	buf_append(conn_output(b.c), span_of(big, LONG));
 	conn_flush(b.c);
@@ -337,23 +338,27 @@ static void closing_in_the_handshake_is_clean(void **state)
 static const struct verify_case {
 	const char *name, *certificate, *trust, *wanted;
 	bool verify;
-	const char *want;		/* in the fault, or without verify in verify_problem */
+	const char *want; /* in the fault, or without verify in verify_problem */
 } verify_cases[] = {
 	{ "good", "good", "root", "mail.example", true, NULL },
 	{ "case of the name", "good", "root", "MAIL.example", true, NULL },
 	{ "wildcard", "good", "root", "a.wild.example", true, NULL },
 	{ "address", "good", "root", "127.0.0.1", true, NULL },
-	{ "another name", "good", "root", "smtp.example", true, "the certificate is for "
-		"mail.example, *.wild.example, 127.0.0.1 and not for smtp.example" },
+	{ "another name", "good", "root", "smtp.example", true,
+	    "the certificate is for "
+	    "mail.example, *.wild.example, 127.0.0.1 and not for smtp.example" },
 	{ "another address", "good", "root", "127.0.0.2", true, "and not for 127.0.0.2" },
 	{ "wildcard two deep", "good", "root", "a.b.wild.example", true, "and not for a.b.wild" },
-	{ "self-signed", "lone", "root", "mail.example", true, "the certificate of lone.example is "
-		"self-signed and not trusted here" },
+	{ "self-signed", "lone", "root", "mail.example", true,
+	    "the certificate of lone.example is "
+	    "self-signed and not trusted here" },
 	{ "self-signed, trusted itself", "lone", "lone", "mail.example", true, NULL },
-	{ "unknown issuer", "foreign", "root", "mail.example", true, "the certificate of "
-		"foreign.example was issued by Stranger Root, which is unknown here" },
-	{ "expired issuer", "underold", "oldroot", "mail.example", true, "the certificate of "
-		"Old Root expired on 20" },
+	{ "unknown issuer", "foreign", "root", "mail.example", true,
+	    "the certificate of "
+	    "foreign.example was issued by Stranger Root, which is unknown here" },
+	{ "expired issuer", "underold", "oldroot", "mail.example", true,
+	    "the certificate of "
+	    "Old Root expired on 20" },
 	{ "another name, unverified", "good", "root", "smtp.example", false, "not for smtp" },
 	{ "self-signed, unverified", "lone", "root", "mail.example", false, "self-signed" },
 	{ "good, unverified", "good", "root", "mail.example", false, NULL },
@@ -418,8 +423,8 @@ static void the_server_hears_that_it_is_not_trusted(void **state)
 
 /* ---- resumption ---- */
 
-static bool connect_and_say(struct tls_client_context *client, struct net_address *address,
-	int listening, const char *name)
+static bool connect_and_say(
+    struct tls_client_context *client, struct net_address *address, int listening, const char *name)
 {
 	struct conn_tls_info info;
 	struct end a, b;
@@ -434,7 +439,7 @@ static bool connect_and_say(struct tls_client_context *client, struct net_addres
 	conn_tls_accept(b.c, server);
 	b.echo = true;
 	UNTIL(a.tls);
-	say(&a, "hello");		/* the ticket travels with the answer */
+	say(&a, "hello"); /* the ticket travels with the answer */
 	UNTIL(a.got.len == 5);
 	assert_true(conn_tls_info(a.c, &info));
 	assert_true(info.verified && info.peer_certificate);
@@ -459,13 +464,13 @@ static void sessions_are_resumed_also_across_a_reload(void **state)
 	/* Another name, another policy: no session of theirs. */
 	assert_false(connect_and_say(client, &address, listening, "a.wild.example"));
 	assert_false(connect_and_say(other, &address, listening, "mail.example"));
-	next = tls_server_context_create(maker_path("good", ".pem"), maker_path("good", ".key"),
-	    server, &fault);
+	next = tls_server_context_create(
+	    maker_path("good", ".pem"), maker_path("good", ".key"), server, &fault);
 	tls_server_context_unref(&server);
 	server = next;
 	assert_true(connect_and_say(client, &address, listening, "mail.example"));
-	next = tls_server_context_create(maker_path("good", ".pem"), maker_path("good", ".key"),
-	    NULL, &fault);
+	next = tls_server_context_create(
+	    maker_path("good", ".pem"), maker_path("good", ".key"), NULL, &fault);
 	tls_server_context_unref(&server);
 	server = next;
 	assert_false(connect_and_say(client, &address, listening, "mail.example"));

@@ -182,7 +182,7 @@ static void a_port_just_left_can_be_taken_again(void **state)
 	int fd = listen_on_loopback(&address), client = call(&address);
 	int server = accept(fd, NULL, NULL);
 
-	close(server);			/* the server's end stays in TIME_WAIT */
+	close(server); /* the server's end stays in TIME_WAIT */
 	close(client);
 	close(fd);
 	assert_true(privilege_listen(&address, 1, &fd, &fault));
@@ -197,7 +197,7 @@ static void both_families_take_one_port(void **state)
 
 	assert_true(net_address_parse(SPAN("::"), 0, &v6));
 	if (!privilege_listen(&v6, 1, &fd6, &fault))
-		skip();			/* a machine without IPv6 */
+		skip(); /* a machine without IPv6 */
 	v6.len = sizeof(v6.v6);
 	getsockname(fd6, &v6.any, &v6.len);
 	assert_true(net_address_parse(SPAN("0.0.0.0"), net_address_port(&v6), &v4));
@@ -230,7 +230,7 @@ static void a_stale_socket_file_is_replaced_and_a_live_one_is_not(void **state)
 	assert_true(privilege_listen(&address, 1, &fd, &fault));
 	assert_false(privilege_listen(&address, 1, &second, &fault));
 	assert_non_null(strstr(fault.text, "already"));
-	close(call(&address));		/* its file is still there */
+	close(call(&address)); /* its file is still there */
 	close(fd);
 	assert_true(privilege_listen(&address, 1, &second, &fault));
 	close(second);

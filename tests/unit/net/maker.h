@@ -6,13 +6,13 @@
 
 struct recipe {
 	const char *common_name;
-	const char *names;		/* OpenSSL's syntax: "DNS:a.example,IP:127.0.0.1" */
-	long from_days, to_days;	/* relative to now */
-	const char *issuer;		/* name of one made before; NULL: self-signed */
+	const char *names;       /* OpenSSL's syntax: "DNS:a.example,IP:127.0.0.1" */
+	long from_days, to_days; /* relative to now */
+	const char *issuer;      /* name of one made before; NULL: self-signed */
 };
 
 void maker_open(void);
-void maker_close(void);			/* removes the directory */
+void maker_close(void); /* removes the directory */
 /* The path of a file in the directory; valid until the fourth next call. */
 const char *maker_path(const char *name, const char *suffix);
 /* Writes name.pem and name.key (0600). */

@@ -27,7 +27,7 @@ static void ask(struct span host)
 	int before = answers;
 
 	resolver_start(&loop, host, 25, on_done, &answers);
-	assert_int_equal(answers, before);	/* never at once */
+	assert_int_equal(answers, before); /* never at once */
 	UNTIL(answers > before);
 	assert_int_equal(answers, before + 1);
 }

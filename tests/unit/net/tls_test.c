@@ -43,8 +43,8 @@ static void a_good_pair_is_taken(void **state)
 	struct fault fault = { 0 };
 	int64_t left;
 
-	context = tls_server_context_create(maker_path("good", ".pem"), maker_path("good", ".key"),
-	    NULL, &fault);
+	context = tls_server_context_create(
+	    maker_path("good", ".pem"), maker_path("good", ".key"), NULL, &fault);
 	assert_non_null(context);
 	assert_int_equal(fault.kind, FAULT_NONE);
 	left = tls_server_context_expires_ms(context) - moment_wall_ms();
@@ -80,8 +80,8 @@ static void write_locked_key(void)
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	FILE *file = fopen(maker_path("locked", ".key"), "w");
 
-	PEM_write_PrivateKey(file, key, EVP_aes_128_cbc(), (const unsigned char *)"secret", 6, NULL,
-	    NULL);
+	PEM_write_PrivateKey(
+	    file, key, EVP_aes_128_cbc(), (const unsigned char *)"secret", 6, NULL, NULL);
 	fclose(file);
 	EVP_PKEY_free(key);
 }
@@ -113,8 +113,8 @@ static void the_group_may_read_the_key(void **state)
 	struct tls_server_context *context;
 
 	assert_int_equal(chmod(maker_path("good", ".key"), 0640), 0);
-	context = tls_server_context_create(maker_path("good", ".pem"), maker_path("good", ".key"),
-	    NULL, &fault);
+	context = tls_server_context_create(
+	    maker_path("good", ".pem"), maker_path("good", ".key"), NULL, &fault);
 	assert_non_null(context);
 	tls_server_context_unref(&context);
 }
@@ -122,8 +122,8 @@ static void the_group_may_read_the_key(void **state)
 static void changed_files_make_a_context_stale(void **state)
 {
 	struct fault fault;
-	struct tls_server_context *context = tls_server_context_create(maker_path("good", ".pem"),
-	    maker_path("good", ".key"), NULL, &fault);
+	struct tls_server_context *context = tls_server_context_create(
+	    maker_path("good", ".pem"), maker_path("good", ".key"), NULL, &fault);
 
 	assert_non_null(context);
 	assert_int_equal(rename(maker_path("other", ".pem"), maker_path("good", ".pem")), 0);
@@ -160,7 +160,7 @@ static void self_signed_names_everything(void **state)
 	struct fault fault = { 0 };
 	struct tls_server_context *context;
 	struct stat status;
-	STACK_OF(X509) *chain;
+	STACK_OF(X509) * chain;
 	struct buf text;
 
 	snprintf(directory, sizeof(directory), "%s", maker_path("", ""));
@@ -168,15 +168,15 @@ static void self_signed_names_everything(void **state)
 	assert_true(tls_self_signed(directory, "relay.example", names, 2, 90, &fault));
 	assert_int_equal(stat(maker_path("key", ".pem"), &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
-	context = tls_server_context_create(maker_path("cert", ".pem"), maker_path("key", ".pem"),
-	    NULL, &fault);
+	context = tls_server_context_create(
+	    maker_path("cert", ".pem"), maker_path("key", ".pem"), NULL, &fault);
 	assert_non_null(context);
 	tls_server_context_unref(&context);
 	chain = certificate_load_chain(maker_path("cert", ".pem"), &fault);
 	buf_init(&text, 1000);
 	certificate_append_names(&text, sk_X509_value(chain, 0));
-	assert_string_equal(buf_string(&text),
-	    "relay.example, also.example, 192.0.2.7, localhost, 127.0.0.1, ::1");
+	assert_string_equal(
+	    buf_string(&text), "relay.example, also.example, 192.0.2.7, localhost, 127.0.0.1, ::1");
 	buf_fini(&text);
 	sk_X509_pop_free(chain, X509_free);
 }
@@ -185,8 +185,8 @@ static void self_signed_refuses_what_is_no_name(void **state)
 {
 	struct fault fault = { 0 };
 
-	assert_false(tls_self_signed(maker_path("", ""), "a.example,DNS:b.example", NULL, 0, 9,
-	    &fault));
+	assert_false(
+	    tls_self_signed(maker_path("", ""), "a.example,DNS:b.example", NULL, 0, 9, &fault));
 	assert_false(tls_self_signed(maker_path("", ""), "", NULL, 0, 9, &fault));
 	assert_false(tls_self_signed("/nonexistent", "a.example", NULL, 0, 9, &fault));
 	assert_non_null(strstr(fault.text, "/nonexistent"));

@@ -18,15 +18,15 @@ struct watcher {
 	struct buf shown;
 };
 
-static struct watcher watch(const char *client, const char *login, const char *hop,
-			    const char *message)
+static struct watcher watch(
+    const char *client, const char *login, const char *hop, const char *message)
 {
 	struct watcher w;
 	struct fault fault;
 
 	buf_init(&w.shown, 1024 * 1024);
 	w.follow = follow_create(span_from_string(client), span_from_string(login),
-				 span_from_string(hop), span_from_string(message), &fault);
+	    span_from_string(hop), span_from_string(message), &fault);
 	assert_non_null(w.follow);
 	return w;
 }
@@ -48,8 +48,8 @@ static void end(struct watcher *w)
 static void hear(struct watcher *w, const struct trace_dialogue *dialogue, const char *text)
 {
 	struct trace_line line;
-	enum smtp_line_kind kind = text[0] >= '0' && text[0] <= '9' ? SMTP_LINE_KIND_REPLY :
-								      SMTP_LINE_KIND_COMMAND;
+	enum smtp_line_kind kind =
+	    text[0] >= '0' && text[0] <= '9' ? SMTP_LINE_KIND_REPLY : SMTP_LINE_KIND_COMMAND;
 
 	trace_line_init(&line, dialogue, kind, span_from_string(text), false, 1);
 	follow_line(w->follow, &line, show, w);
@@ -57,10 +57,14 @@ static void hear(struct watcher *w, const struct trace_dialogue *dialogue, const
 }
 
 static const struct trace_dialogue incoming = {
-	.number = 1, .role = TRACE_ROLE_SERVER, .peer = "192.0.2.7:4711",
+	.number = 1,
+	.role = TRACE_ROLE_SERVER,
+	.peer = "192.0.2.7:4711",
 };
 static const struct trace_dialogue outgoing = {
-	.number = 1, .role = TRACE_ROLE_CLIENT, .peer = "198.51.100.1:587",
+	.number = 1,
+	.role = TRACE_ROLE_CLIENT,
+	.peer = "198.51.100.1:587",
 	.hop = "submission://smtp.example.net:587 as up",
 };
 
@@ -68,7 +72,7 @@ static const struct trace_dialogue outgoing = {
 
 static const struct condition_case {
 	const char *name, *client, *login, *hop;
-	bool incoming, outgoing;	/* wanted */
+	bool incoming, outgoing; /* wanted */
 } condition_cases[] = {
 	{ "nothing asked shows everything", "", "", "", true, true },
 	{ "a network shows its clients", "192.0.2.0/24", "", "", true, false },
@@ -91,10 +95,10 @@ static void conditions_choose_dialogues(void **state)
 		hear(&w, &outgoing, "out");
 		char want[16];
 		snprintf(want, sizeof(want), "%s%s", c->incoming ? "in|" : "",
-			 c->outgoing ? "out|" : "");
+		    c->outgoing ? "out|" : "");
 		if (strcmp(buf_string(&w.shown), want) != 0)
-			fail_msg("%s: shown \"%s\", want \"%s\"", c->name,
-				 buf_string(&w.shown), want);
+			fail_msg(
+			    "%s: shown \"%s\", want \"%s\"", c->name, buf_string(&w.shown), want);
 		end(&w);
 	}
 }
@@ -137,7 +141,7 @@ static void lines_before_the_login_are_shown_with_it(void **state)
 	assert_string_equal(buf_string(&w.shown), "");
 	ben.login = "ben";
 	hear(&w, &ben, "235 b");
-	anna.login = "Anna";		/* names do not differ by case */
+	anna.login = "Anna"; /* names do not differ by case */
 	hear(&w, &anna, "235 a");
 	hear(&w, &ben, "MAIL b");
 	hear(&w, &anna, "MAIL a");
@@ -174,7 +178,7 @@ static void of_many_dialogues_the_last_to_speak_are_kept(void **state)
 		hear(&w, &dialogue, "EHLO");
 	}
 	dialogue.number = 1;
-	hear(&w, &dialogue, "NOOP");			/* 2 is now the oldest */
+	hear(&w, &dialogue, "NOOP"); /* 2 is now the oldest */
 	dialogue.number = FOLLOW_DIALOGUES_MAX + 1;
 	hear(&w, &dialogue, "EHLO");
 	dialogue.login = "anna";

@@ -80,11 +80,11 @@ static void ended_messages_are_listed_by_id_or_state_only(void **state)
 		const char *verb, *request;
 		unsigned states;
 	} cases[] = {
-		{ "list", "{}", 0 },		/* the store's: what is queued */
+		{ "list", "{}", 0 }, /* the store's: what is queued */
 		{ "list", "{\"states\":[\"done\",\"held\"]}",
-		  SPOOL_MESSAGE_DONE | SPOOL_MESSAGE_HELD },
+		    SPOOL_MESSAGE_DONE | SPOOL_MESSAGE_HELD },
 		{ "show", "{\"ids\":[\"0s9w5c1rr0000\"]}",
-		  SPOOL_MESSAGE_QUEUED | SPOOL_MESSAGE_ENDED },
+		    SPOOL_MESSAGE_QUEUED | SPOOL_MESSAGE_ENDED },
 		{ "drop", "{\"ids\":[\"0s9w5c1rr0000\"]}", SPOOL_MESSAGE_QUEUED },
 		{ "drop", "{\"states\":[\"done\",\"held\"]}", SPOOL_MESSAGE_HELD },
 	};

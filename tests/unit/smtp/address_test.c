@@ -46,10 +46,8 @@ static const struct address_case {
 	{ "", SMTP_ADDRESS_EMPTY },
 	{ A64 "a@b", SMTP_ADDRESS_LOCAL_TOO_LONG },
 	{ "a@" A63 "." A63 "." A63 "." A63 ".b", SMTP_ADDRESS_DOMAIN_TOO_LONG },
-	{ "abcdefg@" A63 "." A63 "." A63 "." A54,
-	    SMTP_ADDRESS_VALID, NULL },
-	{ "abcdefgh@" A63 "." A63 "." A63 "." A54,
-	    SMTP_ADDRESS_TOO_LONG },
+	{ "abcdefg@" A63 "." A63 "." A63 "." A54, SMTP_ADDRESS_VALID, NULL },
+	{ "abcdefgh@" A63 "." A63 "." A63 "." A54, SMTP_ADDRESS_TOO_LONG },
 	{ "a@" A64, SMTP_ADDRESS_BAD_DOMAIN },
 	{ ".a@b", SMTP_ADDRESS_BAD_LOCAL },
 	{ "a.@b", SMTP_ADDRESS_BAD_LOCAL },
@@ -172,8 +170,9 @@ static void quotes_and_literals_hide_what_would_end_an_address(void **state)
 		const struct extent_case *c = &extent_cases[i];
 
 		print_message("%s\n", c->text);
-		assert_int_equal(smtp_address_extent(span_from_string(c->text),
-		    span_from_string(c->stops)), c->want);
+		assert_int_equal(
+		    smtp_address_extent(span_from_string(c->text), span_from_string(c->stops)),
+		    c->want);
 	}
 }
 
@@ -183,8 +182,8 @@ static void the_local_part_is_had_without_its_quotes(void **state)
 	struct buf b;
 
 	buf_init(&b, 6);
-	assert_int_equal(smtp_address_parse(SPAN("\"a \\\"b\\\\\"@c"), &address),
-	    SMTP_ADDRESS_VALID);
+	assert_int_equal(
+	    smtp_address_parse(SPAN("\"a \\\"b\\\\\"@c"), &address), SMTP_ADDRESS_VALID);
 	assert_true(smtp_address_append_local(&b, &address));
 	assert_text(buf_span(&b), "a \"b\\");
 	assert_false(smtp_address_append_local(&b, &address));

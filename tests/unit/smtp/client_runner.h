@@ -4,7 +4,8 @@
 
 /*
  * Plays a scripted server against the client machine, and the owner a real one would have: the
- * ladder for AUTH, one message after another, QUIT. All that happens is written down as a transcript:
+ * ladder for AUTH, one message after another, QUIT. All that happens is written down as a
+ *transcript:
  *
  *	S: what the server sends	C: what the client sends	* event, reply, sentence
  *
@@ -17,25 +18,25 @@
 
 struct scenario {
 	const char *name;
-	struct smtp_client_settings settings;	/* without a name it is "me.example.org" */
-	bool from_ready;		/* the transcript begins at the first READY */
-	bool helo;			/* answers EHLO_REFUSED with HELO, else QUIT */
+	struct smtp_client_settings settings; /* without a name it is "me.example.org" */
+	bool from_ready;                      /* the transcript begins at the first READY */
+	bool helo;                            /* answers EHLO_REFUSED with HELO, else QUIT */
 	/* With a login the ladder runs. */
 	const char *login, *password;
 	enum sasl_initial_response initial_response;
 	bool no_cleartext;
-	const char *from;		/* NULL: no message is sent */
+	const char *from; /* NULL: no message is sent */
 	const char *to[6];
 	const char *content;
 	uint64_t size;
 	bool body_8bit, smtputf8;
-	unsigned messages;		/* 0: one, where from is set */
-	bool probe;			/* before each message but the first */
+	unsigned messages; /* 0: one, where from is set */
+	bool probe;        /* before each message but the first */
 	/* Each is sent once the client waits, and gets a CRLF; within one, lines are separated by
 	   CRLF. "<EOF>" and "<TIMEOUT>" are what they say; "<RAW>..." gets no CRLF. */
 	const char *server[32];
-	const char *want;		/* the transcript */
-	const char *observed;		/* what the observer saw; NULL: not compared */
+	const char *want;     /* the transcript */
+	const char *observed; /* what the observer saw; NULL: not compared */
 };
 
 /* For cmocka: state is the scenario. */

@@ -108,8 +108,8 @@ static void a_path_is_understood_or_its_mistake_named(void **state)
 		struct smtp_path path;
 
 		print_message("%s\n", c->arguments);
-		assert_int_equal(smtp_path_parse(copy, SPAN("FROM"), &path),
-		    c->want == SMTP_PATH_VALID);
+		assert_int_equal(
+		    smtp_path_parse(copy, SPAN("FROM"), &path), c->want == SMTP_PATH_VALID);
 		assert_int_equal(path.flaw, c->want);
 		if (c->want == SMTP_PATH_VALID) {
 			assert_text(path.address.mailbox, c->mailbox);
@@ -142,7 +142,7 @@ static void every_prefix_of_a_path_is_judged(void **state)
 static const struct parameter_case {
 	const char *text;
 	enum smtp_parameter_result want;
-	const char *keyword, *value;		/* value NULL: there is none */
+	const char *keyword, *value; /* value NULL: there is none */
 } parameter_cases[] = {
 	{ "", SMTP_PARAMETER_NONE_LEFT, NULL, NULL },
 	{ "  ", SMTP_PARAMETER_NONE_LEFT, NULL, NULL },

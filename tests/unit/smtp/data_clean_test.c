@@ -61,7 +61,8 @@ static void fill_with_lines(char *text, size_t len, size_t line_len)
 		memcpy(text + i, "\r\n", 2);
 }
 
-/* A byte of trouble at each place, in lines of each length: beside the edges of blocks above all. */
+/* A byte of trouble at each place, in lines of each length: beside the edges of blocks above all.
+ */
 static void trouble_is_never_skipped(void **state)
 {
 	static const char trouble[] = { '\r', '\n', '.', 'x' };

@@ -12,9 +12,9 @@
 #include <string.h>
 
 enum outcome {
-	ENDS,		/* content is what was meant, rest stays */
+	ENDS, /* content is what was meant, rest stays */
 	WAITS,
-	BARE_LF,	/* after the content */
+	BARE_LF, /* after the content */
 	BARE_CR,
 };
 
@@ -105,7 +105,8 @@ static void assert_text(struct span got, const char *want)
 static void only_crlf_dot_crlf_ends_content_in_pieces_of_any_length(void **state)
 {
 	static const enum smtp_data_result results[] = { [ENDS] = SMTP_DATA_END,
-		[WAITS] = SMTP_DATA_NEED_MORE, [BARE_LF] = SMTP_DATA_BARE_LF,
+		[WAITS] = SMTP_DATA_NEED_MORE,
+		[BARE_LF] = SMTP_DATA_BARE_LF,
 		[BARE_CR] = SMTP_DATA_BARE_CR };
 
 	for (size_t i = 0; i < ARRAY_LEN(read_cases); i++) {

@@ -75,8 +75,8 @@ static void every_prefix_of_a_line_waits_or_is_too_long(void **state)
 
 		for (size_t len = 0; len < whole.len && len < end + 2; len++) {
 			struct span copy = exact_copy(span_head(whole, len)), input = copy, line;
-			bool fits = len <= MAX_LEN ||
-				    (len == MAX_LEN + 1 && copy.data[MAX_LEN] == '\r');
+			bool fits =
+			    len <= MAX_LEN || (len == MAX_LEN + 1 && copy.data[MAX_LEN] == '\r');
 
 			assert_int_equal(smtp_line_take(&input, MAX_LEN, &line),
 			    fits ? SMTP_LINE_NEED_MORE : SMTP_LINE_TOO_LONG);

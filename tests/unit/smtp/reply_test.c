@@ -64,8 +64,8 @@ static void assert_lines(struct span lines, size_t *octets_out)
 		bool is_last = end + 2 == lines.len;
 
 		assert_true(end < lines.len && end + 2 <= SMTP_REPLY_LINE_MAX);
-		assert_true(span_starts_with(lines, is_last ? SPAN("550 5.7.1 ")
-							    : SPAN("550-5.7.1 ")));
+		assert_true(
+		    span_starts_with(lines, is_last ? SPAN("550 5.7.1 ") : SPAN("550-5.7.1 ")));
 		*octets_out += end - strlen("550 5.7.1 ");
 		lines = span_skip(lines, end + 2);
 	}
@@ -85,11 +85,11 @@ static void long_texts_become_lines_of_512_octets(void **state)
 			for (size_t i = blank; blank && i < len; i += blank)
 				text[i] = ' ';
 			buf_init(&b, 10000);
-			assert_true(smtp_reply_append(&b, SMTP_REPLY_RELAYING_DENIED,
-			    span_of(text, len)));
+			assert_true(
+			    smtp_reply_append(&b, SMTP_REPLY_RELAYING_DENIED, span_of(text, len)));
 			assert_lines(buf_span(&b), &octets);
-			assert_in_range(octets, (len < 2000 ? len : 2000) - 10,
-			    len < 2000 ? len : 2000);
+			assert_in_range(
+			    octets, (len < 2000 ? len : 2000) - 10, len < 2000 ? len : 2000);
 			buf_fini(&b);
 		}
 	}

@@ -14,7 +14,7 @@
 #define VERBS "EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT STARTTLS AUTH"
 
 static const struct near_case {
-	const char *list, *word, *want;		/* NULL: nothing is near */
+	const char *list, *word, *want; /* NULL: nothing is near */
 } near_cases[] = {
 	{ "PLAIN LOGIN", "LOGON", "LOGIN" },
 	{ "PLAIN LOGIN", "plian", "PLAIN" },
@@ -27,12 +27,12 @@ static const struct near_case {
 	{ VERBS, "STARTLS", "STARTTLS" },
 	{ VERBS, "STATRTLS", "STARTTLS" },
 	{ VERBS, "NOP", "NOOP" },
-	{ VERBS, "NO", NULL },		/* half of it would be wrong */
+	{ VERBS, "NO", NULL }, /* half of it would be wrong */
 	{ "AB", "AX", NULL },
 	{ VERBS, "MAILS", "MAIL" },
 	{ VERBS, "XYZZY", NULL },
 	{ VERBS, "HELOHELOHELOHELOHELOHELOHELO", NULL },
-	{ "abc abd", "abx", "abc" },	/* the first of the nearest */
+	{ "abc abd", "abx", "abc" }, /* the first of the nearest */
 	{ "wxyz1 wxyz", "WXYZ", "wxyz" },
 };
 
@@ -41,8 +41,8 @@ static void the_nearest_word_is_found(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(near_cases); i++) {
 		const struct near_case *c = &near_cases[i];
 		struct span near = SPAN("");
-		bool found = smtp_words_near(span_from_string(c->list),
-		    span_from_string(c->word), &near);
+		bool found =
+		    smtp_words_near(span_from_string(c->list), span_from_string(c->word), &near);
 
 		print_message("%s\n", c->word);
 		assert_int_equal(found, c->want != NULL);

@@ -140,8 +140,8 @@ static void a_result_for_what_was_set_aside_meanwhile_leaves_it_so(void **state)
 	struct spool_filter filter = { .ids = &id, .id_count = 1 };
 	struct spool_cursor cursor = { 0 };
 	struct spool_changed changed = { 0 };
-	assert_true(spool_store_change(f.store, SPOOL_CHANGE_DROP, &filter, &cursor, 1, false,
-		FIXTURE_NOW, &changed, &fault));
+	assert_true(spool_store_change(
+	    f.store, SPOOL_CHANGE_DROP, &filter, &cursor, 1, false, FIXTURE_NOW, &changed, &fault));
 	assert_int_equal(changed.messages, 1);
 	struct spool_stats stats;
 	spool_store_stats(f.store, &stats);
@@ -229,12 +229,11 @@ static void a_damaged_row_is_set_aside_and_the_others_are_served(void **state)
 		struct list out;
 		struct fault fault;
 		list_init(&out);
-		assert_true(spool_store_lease(
-			f.store, SPAN(FIXTURE_HOP), FIXTURE_NOW, 9, &out, &fault));
+		assert_true(
+		    spool_store_lease(f.store, SPAN(FIXTURE_HOP), FIXTURE_NOW, 9, &out, &fault));
 		assert_int_equal(notices.count, 1);
 		assert_int_equal(notices.id, 1);
-		struct spool_delivery *delivery =
-			LIST_ENTRY(out.next, struct spool_delivery, link);
+		struct spool_delivery *delivery = LIST_ENTRY(out.next, struct spool_delivery, link);
 		assert_int_equal(delivery->message->id, 2);
 		assert_true(out.next == out.prev);
 		spool_store_release(f.store, &out);

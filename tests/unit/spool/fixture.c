@@ -70,7 +70,7 @@ struct spool_draft *fixture_draft(uint64_t id, size_t body_len, const char *hop)
 	struct spool_message *message = spool_message_create(id, &envelope);
 	struct spool_draft *draft = spool_draft_create(&message);
 	struct spool_delivery *delivery =
-		spool_draft_add(draft, span_from_string(hop), SPAN("bob@example.net"));
+	    spool_draft_add(draft, span_from_string(hop), SPAN("bob@example.net"));
 	delivery->expires_ms = FIXTURE_NOW + 1000000;
 	delivery->warn_ms = FIXTURE_NOW + 100000;
 	struct buf body;
@@ -80,7 +80,7 @@ struct spool_draft *fixture_draft(uint64_t id, size_t body_len, const char *hop)
 }
 
 enum spool_commit_result fixture_commit(struct fixture *fixture, struct spool_draft **drafts,
-	size_t count, struct spool_result **results, size_t result_count, bool in_hand)
+    size_t count, struct spool_result **results, size_t result_count, bool in_hand)
 {
 	struct fault fault;
 	struct spool_batch batch = { drafts, count, results, result_count, in_hand, FIXTURE_NOW };
@@ -90,8 +90,7 @@ enum spool_commit_result fixture_commit(struct fixture *fixture, struct spool_dr
 void fixture_accept(struct fixture *fixture, uint64_t id, size_t body_len, const char *hop)
 {
 	struct spool_draft *draft = fixture_draft(id, body_len, hop);
-	assert_int_equal(
-		fixture_commit(fixture, &draft, 1, NULL, 0, false), SPOOL_COMMIT_KEPT);
+	assert_int_equal(fixture_commit(fixture, &draft, 1, NULL, 0, false), SPOOL_COMMIT_KEPT);
 	spool_draft_destroy(&draft);
 }
 
@@ -100,8 +99,8 @@ struct spool_delivery *fixture_lease(struct fixture *fixture)
 	struct list out;
 	struct fault fault;
 	list_init(&out);
-	assert_true(spool_store_lease(
-		fixture->store, SPAN(FIXTURE_HOP), FIXTURE_NOW, 1, &out, &fault));
+	assert_true(
+	    spool_store_lease(fixture->store, SPAN(FIXTURE_HOP), FIXTURE_NOW, 1, &out, &fault));
 	struct list *link = list_take_first(&out);
 	assert_non_null(link);
 	return LIST_ENTRY(link, struct spool_delivery, link);
@@ -118,8 +117,7 @@ void fixture_release(struct fixture *fixture, struct spool_delivery *delivery)
 void fixture_result(struct fixture *fixture, struct spool_delivery *delivery)
 {
 	struct spool_result *result = spool_result_create(&delivery);
-	assert_int_equal(
-		fixture_commit(fixture, NULL, 0, &result, 1, false), SPOOL_COMMIT_KEPT);
+	assert_int_equal(fixture_commit(fixture, NULL, 0, &result, 1, false), SPOOL_COMMIT_KEPT);
 	spool_result_destroy(&result);
 }
 

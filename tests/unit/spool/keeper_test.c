@@ -204,15 +204,14 @@ struct lease_query {
 };
 
 static bool run_lease(
-	struct keeper_query *query, struct spool_store *store, struct fault *fault_out)
+    struct keeper_query *query, struct spool_store *store, struct fault *fault_out)
 {
 	struct lease_query *lease = (struct lease_query *)query;
-	return spool_store_lease(
-		store, SPAN(FIXTURE_HOP), INT64_MAX, 100, &lease->out, fault_out);
+	return spool_store_lease(store, SPAN(FIXTURE_HOP), INT64_MAX, 100, &lease->out, fault_out);
 }
 
 static bool run_release(
-	struct keeper_query *query, struct spool_store *store, struct fault *fault_out)
+    struct keeper_query *query, struct spool_store *store, struct fault *fault_out)
 {
 	spool_store_release(store, &((struct lease_query *)query)->out);
 	return true;
@@ -234,7 +233,7 @@ static void without_an_arrivals_mailbox_mail_waits_for_a_lease(void **state)
 	assert_true(lease.query.ok);
 	size_t count = 0;
 	LIST_FOR_EACH(at, &lease.out)
-		count++;
+	count++;
 	assert_int_equal(count, 5);
 	lease.query.run = run_release;
 	keeper_post_query(scene.keeper, &lease.query);
@@ -247,15 +246,14 @@ static void without_an_arrivals_mailbox_mail_waits_for_a_lease(void **state)
 
 static struct {
 	struct spool_files files;
-	_Atomic int error;		/* of every write, sync and creation; 0: works */
+	_Atomic int error; /* of every write, sync and creation; 0: works */
 } disk;
 
 static ssize_t failing_write(
-	void *context, int fd, const void *data, size_t len, uint64_t offset, bool durable)
+    void *context, int fd, const void *data, size_t len, uint64_t offset, bool durable)
 {
 	const struct spool_files *system = spool_files_system();
-	return disk.error != 0 ? disk.error
-			       : system->write(NULL, fd, data, len, offset, durable);
+	return disk.error != 0 ? disk.error : system->write(NULL, fd, data, len, offset, durable);
 }
 
 static int failing_sync(void *context, int fd)

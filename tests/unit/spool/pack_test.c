@@ -79,8 +79,12 @@ static void no_prefix_of_a_delivery_is_taken_for_one(void **state)
 
 static void no_prefix_of_an_envelope_is_taken_for_one(void **state)
 {
-	struct spool_envelope envelope = { .reverse_path = SPAN("a@b"), .login = SPAN("l"),
-		.client = SPAN("::1"), .helo = SPAN("h"), .listener = SPAN("s"), .flags = 1000,
+	struct spool_envelope envelope = { .reverse_path = SPAN("a@b"),
+		.login = SPAN("l"),
+		.client = SPAN("::1"),
+		.helo = SPAN("h"),
+		.listener = SPAN("s"),
+		.flags = 1000,
 		.received_ms = FIXTURE_NOW };
 	struct spool_envelope got;
 	struct buf packed;
@@ -102,7 +106,7 @@ static void a_draft_makes_a_further_delivery_past_a_hundred_recipients(void **st
 		spool_draft_add(draft, SPAN("h"), SPAN("a@b"));
 	assert_int_equal(draft->delivery_count, 3);
 	struct spool_delivery *first =
-		LIST_ENTRY(draft->deliveries.next, struct spool_delivery, link);
+	    LIST_ENTRY(draft->deliveries.next, struct spool_delivery, link);
 	assert_int_equal(first->recipient_count, SPOOL_RECIPIENTS_MAX);
 	assert_false(spool_delivery_add(first, SPAN("a@b")));
 	spool_draft_destroy(&draft);
@@ -130,8 +134,8 @@ static void patterns_match_the_whole_text(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(pattern_cases); i++) {
 		const struct pattern_case *c = &pattern_cases[i];
-		if (engine_pattern_matches(span_from_string(c->pattern),
-			    span_from_string(c->text)) != c->want)
+		if (engine_pattern_matches(
+			span_from_string(c->pattern), span_from_string(c->text)) != c->want)
 			fail_msg("%s against %s", c->pattern, c->text);
 	}
 }

@@ -20,8 +20,8 @@ static void mount_small(struct fixture *f)
 	snprintf(f->path, sizeof(f->path), "/tmp/frank-small-XXXXXX");
 	assert_non_null(mkdtemp(f->path));
 	mounted = unshare(CLONE_NEWNS) == 0 &&
-		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-		mount("small", f->path, "tmpfs", 0, "size=20m,mode=0700") == 0;
+		  mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+		  mount("small", f->path, "tmpfs", 0, "size=20m,mode=0700") == 0;
 	if (!mounted) {
 		rmdir(f->path);
 		skip();

@@ -18,7 +18,7 @@ static void assert_state(struct fixture *fixture, uint64_t id, enum spool_messag
 	struct spool_entry *entry = fixture_show(fixture, id);
 	assert_non_null(entry);
 	assert_string_equal(
-		spool_message_state_name(entry->state), spool_message_state_name(state));
+	    spool_message_state_name(entry->state), spool_message_state_name(state));
 	spool_entry_destroy(&entry);
 }
 
@@ -92,11 +92,11 @@ static void a_deferred_delivery_waits_for_its_time(void **state)
 	assert_int_equal(spool_store_hops(f.store, 0, &hop, 1), 1);
 	assert_int_equal(hop.next_attempt_ms, FIXTURE_NOW + 60000);
 	assert_int_equal(hop.waiting, 1);
-	assert_true(spool_store_lease(
-		f.store, SPAN(FIXTURE_HOP), FIXTURE_NOW + 59999, 9, &out, &fault));
+	assert_true(
+	    spool_store_lease(f.store, SPAN(FIXTURE_HOP), FIXTURE_NOW + 59999, 9, &out, &fault));
 	assert_true(list_is_empty(&out));
-	assert_true(spool_store_lease(
-		f.store, SPAN(FIXTURE_HOP), FIXTURE_NOW + 60000, 9, &out, &fault));
+	assert_true(
+	    spool_store_lease(f.store, SPAN(FIXTURE_HOP), FIXTURE_NOW + 60000, 9, &out, &fault));
 	delivery = LIST_ENTRY(out.next, struct spool_delivery, link);
 	assert_int_equal(delivery->attempts, 3);
 	assert_true(span_equal(delivery->reply, SPAN("451 later")));
@@ -116,7 +116,8 @@ static void the_oldest_due_comes_first_and_hops_do_not_mix(void **state)
 		fixture_accept(&f, id, 10, id % 2 ? FIXTURE_HOP : "smtp://other.example:25");
 	assert_true(spool_store_lease(f.store, SPAN(FIXTURE_HOP), FIXTURE_NOW, 4, &out, &fault));
 	uint64_t want = 1;
-	LIST_FOR_EACH(at, &out) {
+	LIST_FOR_EACH(at, &out)
+	{
 		struct spool_delivery *delivery = LIST_ENTRY(at, struct spool_delivery, link);
 		assert_int_equal(delivery->message->id, want);
 		want += 2;
@@ -178,7 +179,7 @@ static void a_message_ends_with_the_last_of_its_deliveries(void **state)
 	struct fault fault;
 	list_init(&out);
 	assert_true(spool_store_lease(
-		f.store, SPAN("smtp://other.example:25"), FIXTURE_NOW, 1, &out, &fault));
+	    f.store, SPAN("smtp://other.example:25"), FIXTURE_NOW, 1, &out, &fault));
 	delivery = LIST_ENTRY(list_take_first(&out), struct spool_delivery, link);
 	assert_true(fixture_body_is_intact(delivery->message));
 	delivery->recipients[0].state = SPOOL_RECIPIENT_DELIVERED;
@@ -237,8 +238,7 @@ static void recipients_split_off_get_a_delivery_of_their_own_once(void **state)
 	struct list out;
 	struct fault fault;
 	list_init(&out);
-	assert_true(spool_store_lease(
-		f.store, SPAN("lmtp://x:24"), FIXTURE_NOW, 9, &out, &fault));
+	assert_true(spool_store_lease(f.store, SPAN("lmtp://x:24"), FIXTURE_NOW, 9, &out, &fault));
 	delivery = LIST_ENTRY(out.next, struct spool_delivery, link);
 	assert_int_equal(delivery->recipient_count, 2);
 	assert_int_equal(delivery->number, 1);
@@ -258,7 +258,7 @@ static void what_expires_or_is_to_be_warned_of_is_found(void **state)
 	assert_true(list_is_empty(&out));
 	assert_true(spool_store_lease_overdue(f.store, FIXTURE_NOW + 100000, 9, &out, &fault));
 	struct spool_delivery *delivery =
-		LIST_ENTRY(list_take_first(&out), struct spool_delivery, link);
+	    LIST_ENTRY(list_take_first(&out), struct spool_delivery, link);
 	delivery->warn_ms = 0;
 	fixture_result(&f, delivery);
 	assert_true(spool_store_lease_overdue(f.store, FIXTURE_NOW + 999999, 9, &out, &fault));
@@ -269,15 +269,15 @@ static void what_expires_or_is_to_be_warned_of_is_found(void **state)
 	fixture_remove(&f);
 }
 
-static void change(struct fixture *f, enum spool_change what, uint64_t id,
-	struct spool_changed *changed_out)
+static void change(
+    struct fixture *f, enum spool_change what, uint64_t id, struct spool_changed *changed_out)
 {
 	struct spool_filter filter = { .ids = &id, .id_count = 1 };
 	struct spool_cursor cursor = { 0 };
 	struct fault fault;
 	memset(changed_out, 0, sizeof(*changed_out));
-	assert_true(spool_store_change(f->store, what, &filter, &cursor, 10, false,
-		FIXTURE_NOW + 5, changed_out, &fault));
+	assert_true(spool_store_change(
+	    f->store, what, &filter, &cursor, 10, false, FIXTURE_NOW + 5, changed_out, &fault));
 	assert_true(cursor.finished);
 }
 
@@ -300,8 +300,8 @@ static void the_operator_holds_releases_retries_and_drops(void **state)
 	assert_int_equal(changed.deliveries, 0);
 	change(&f, SPOOL_CHANGE_RELEASE, 1, &changed);
 	assert_int_equal(changed.messages, 1);
-	assert_true(spool_store_lease(
-		f.store, SPAN(FIXTURE_HOP), FIXTURE_NOW + 5, 9, &out, &fault));
+	assert_true(
+	    spool_store_lease(f.store, SPAN(FIXTURE_HOP), FIXTURE_NOW + 5, 9, &out, &fault));
 	assert_false(list_is_empty(&out));
 	change(&f, SPOOL_CHANGE_DROP, 1, &changed);
 	assert_int_equal(changed.deliveries, 0);
@@ -352,18 +352,19 @@ static void filters_choose(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(filter_cases); i++) {
 		const struct filter_case *c = &filter_cases[i];
 		struct spool_filter filter = { .hop = pattern_of(c->hop),
-			.from = pattern_of(c->from), .to = pattern_of(c->to),
-			.received_before_ms = c->before_ms, .states = c->states };
+			.from = pattern_of(c->from),
+			.to = pattern_of(c->to),
+			.received_before_ms = c->before_ms,
+			.states = c->states };
 		struct spool_cursor cursor = { 0 };
 		size_t got = 0;
 		while (!cursor.finished) {
 			struct list out, *link;
 			list_init(&out);
-			assert_true(spool_store_page(
-				f.store, &filter, &cursor, 1, &out, &fault));
+			assert_true(spool_store_page(f.store, &filter, &cursor, 1, &out, &fault));
 			while ((link = list_take_first(&out)) != NULL) {
 				struct spool_entry *entry =
-					LIST_ENTRY(link, struct spool_entry, link);
+				    LIST_ENTRY(link, struct spool_entry, link);
 				spool_entry_destroy(&entry);
 				got++;
 			}
@@ -399,14 +400,14 @@ static void a_reload_sends_waiting_mail_the_new_way(void **state)
 	struct spool_delivery *busy = fixture_lease(&f);
 	fixture_accept(&f, 2, 10, FIXTURE_HOP);
 	while (!cursor.finished)
-		assert_true(spool_store_rekey(f.store, &cursor, 1, route_by_recipient, &calls,
-			&changed, &fault));
+		assert_true(spool_store_rekey(
+		    f.store, &cursor, 1, route_by_recipient, &calls, &changed, &fault));
 	assert_int_equal(calls, 1);
 	fixture_release(&f, busy);
 	cursor = (struct spool_cursor){ 0 };
 	while (!cursor.finished)
-		assert_true(spool_store_rekey(f.store, &cursor, 500, route_by_recipient, &calls,
-			&changed, &fault));
+		assert_true(spool_store_rekey(
+		    f.store, &cursor, 500, route_by_recipient, &calls, &changed, &fault));
 	assert_int_equal(calls, 3);
 	fixture_reopen(&f);
 	struct spool_hop hops[4];
@@ -414,12 +415,12 @@ static void a_reload_sends_waiting_mail_the_new_way(void **state)
 	struct list out;
 	list_init(&out);
 	assert_true(spool_store_lease(
-		f.store, SPAN("smtp://new.example:25"), FIXTURE_NOW, 9, &out, &fault));
+	    f.store, SPAN("smtp://new.example:25"), FIXTURE_NOW, 9, &out, &fault));
 	assert_true(spool_store_lease(
-		f.store, SPAN("smtp://third.example:25"), FIXTURE_NOW, 9, &out, &fault));
+	    f.store, SPAN("smtp://third.example:25"), FIXTURE_NOW, 9, &out, &fault));
 	size_t recipients = 0;
 	LIST_FOR_EACH(at, &out)
-		recipients += LIST_ENTRY(at, struct spool_delivery, link)->recipient_count;
+	recipients += LIST_ENTRY(at, struct spool_delivery, link)->recipient_count;
 	assert_int_equal(recipients, 3);
 	spool_store_release(f.store, &out);
 	fixture_remove(&f);
