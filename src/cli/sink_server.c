@@ -55,8 +55,8 @@ static void tell_sessions(struct sink *sink)
 {
 	net_timer_start(&sink->patience, PATIENCE_MS);
 	sink->told = true;
-	LIST_FOR_EACH_SAFE(position, &sink->sessions)
-	sink_session_stop(LIST_ENTRY(position, struct sink_session, link));
+	LIST_FOR_EACH_SAFE (position, &sink->sessions)
+		sink_session_stop(LIST_ENTRY(position, struct sink_session, link));
 }
 
 static void on_patience_over(void *owner)
@@ -66,8 +66,8 @@ static void on_patience_over(void *owner)
 		tell_sessions(sink);
 		return;
 	}
-	LIST_FOR_EACH_SAFE(position, &sink->sessions)
-	sink_session_cut(LIST_ENTRY(position, struct sink_session, link));
+	LIST_FOR_EACH_SAFE (position, &sink->sessions)
+		sink_session_cut(LIST_ENTRY(position, struct sink_session, link));
 }
 
 static void stop_now(struct sink *sink)
@@ -223,8 +223,8 @@ static bool open_listeners(struct sink *sink, struct fault *fault_out)
 		    !(address->optional && errno == EAFNOSUPPORT))
 			return false;
 	}
-	LIST_FOR_EACH(position, &sink->listeners)
-	say_listening(sink, LIST_ENTRY(position, struct sink_listener, link)->fd);
+	LIST_FOR_EACH (position, &sink->listeners)
+		say_listening(sink, LIST_ENTRY(position, struct sink_listener, link)->fd);
 	return true;
 }
 

@@ -99,8 +99,7 @@ void conn_end(struct conn *c)
 
 void conn_cut_off_all(struct net_loop *loop)
 {
-	LIST_FOR_EACH(position, &loop->conns)
-	{
+	LIST_FOR_EACH (position, &loop->conns) {
 		struct conn *c = LIST_ENTRY(position, struct conn, link);
 
 		assert(c->phase != CONN_PHASE_OPEN);

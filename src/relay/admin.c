@@ -277,16 +277,15 @@ void admin_destroy(struct admin **admin)
 	gone->closing = true;
 	listener_close(&gone->listener);
 	close(gone->fd);
-	LIST_FOR_EACH_SAFE(position, &gone->clients)
-	leave(LIST_ENTRY(position, struct admin_client, link), CONN_CLOSE_FLUSH);
+	LIST_FOR_EACH_SAFE (position, &gone->clients)
+		leave(LIST_ENTRY(position, struct admin_client, link), CONN_CLOSE_FLUSH);
 	inbox_destroy(&gone->from_keeper); /* gives back what is still asked */
 	mem_free(gone);
 }
 
 void admin_trace(struct admin *admin, const struct trace_line *line, uint64_t dropped)
 {
-	LIST_FOR_EACH_SAFE(position, &admin->clients)
-	{
+	LIST_FOR_EACH_SAFE (position, &admin->clients) {
 		struct admin_client *client = LIST_ENTRY(position, struct admin_client, link);
 		if (!client->follow)
 			continue;

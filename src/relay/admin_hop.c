@@ -152,8 +152,7 @@ static size_t find_keys(struct schedule *s, struct span part,
 		if (found)
 			found(client, hop->key);
 	}
-	LIST_FOR_EACH(position, &s->hop_list)
-	{
+	LIST_FOR_EACH (position, &s->hop_list) {
 		const struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		struct span key = span_from_string(hop->key);
 		const struct setup_hop *setup = setup_hop_by_key(s->setup, key);

@@ -43,9 +43,9 @@ static bool is_about(const struct queue_work *work, const struct hop *hop)
 
 	if (!work->filter.ids)
 		return !work->filter.hop.data || spool_pattern_matches(work->filter.hop, key);
-	LIST_FOR_EACH(position, &work->hops)
-	if (span_equal(LIST_ENTRY(position, struct queue_hop, link)->key, key))
-		return true;
+	LIST_FOR_EACH (position, &work->hops)
+		if (span_equal(LIST_ENTRY(position, struct queue_hop, link)->key, key))
+			return true;
 	return false;
 }
 
@@ -54,8 +54,7 @@ static void freeze(struct admin_client *client)
 	struct schedule *s = &client->admin->control->schedule;
 	struct admin_queue *queue = client->queue;
 
-	LIST_FOR_EACH(position, &s->hop_list)
-	{
+	LIST_FOR_EACH (position, &s->hop_list) {
 		struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		if (!is_about(queue->work, hop))
 			continue;
@@ -82,8 +81,7 @@ static void resume(struct admin_client *client)
 {
 	struct schedule *s = &client->admin->control->schedule;
 
-	LIST_FOR_EACH(position, &s->hop_list)
-	{
+	LIST_FOR_EACH (position, &s->hop_list) {
 		struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		if (is_about(client->queue->work, hop))
 			schedule_resume_hop(s, hop);
@@ -234,8 +232,7 @@ static void note_pauses(struct admin_client *client)
 	struct queue_pauses *pauses = &client->queue->work->pauses;
 
 	queue_pauses_fini(pauses);
-	LIST_FOR_EACH(position, &s->hop_list)
-	{
+	LIST_FOR_EACH (position, &s->hop_list) {
 		const struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		if (hop->why[0] != '\0')
 			queue_pauses_add(pauses, hop->key, hop->why, hop->paused_until_ms);

@@ -41,8 +41,7 @@ static json_t *listeners_json(struct control *c)
 {
 	json_t *array = json_array();
 
-	LIST_FOR_EACH(position, &c->bindings)
-	{
+	LIST_FOR_EACH (position, &c->bindings) {
 		const struct control_binding *binding =
 		    LIST_ENTRY(position, struct control_binding, link);
 		json_t *object = json_object();
@@ -107,8 +106,7 @@ static json_t *hops_json(struct status *status)
 {
 	json_t *array = json_array();
 
-	LIST_FOR_EACH(position, &status->control->schedule.hop_list)
-	{
+	LIST_FOR_EACH (position, &status->control->schedule.hop_list) {
 		const struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		if (is_worth_showing(hop))
 			json_array_append_new(array, hop_json(status, hop));
@@ -120,8 +118,7 @@ static void set_oldest(struct status *status, json_t *object)
 {
 	int64_t oldest = 0;
 
-	LIST_FOR_EACH(position, &status->control->schedule.hop_list)
-	{
+	LIST_FOR_EACH (position, &status->control->schedule.hop_list) {
 		const struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		if (hop->waiting + hop->held > 0 && hop->oldest_ms != 0 &&
 		    (oldest == 0 || hop->oldest_ms < oldest))

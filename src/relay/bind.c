@@ -71,8 +71,7 @@ static bool add(struct control_sockets *sockets, const struct config_listener *l
 
 static struct control_binding *find(struct list *bindings, const struct config_address *address)
 {
-	LIST_FOR_EACH(position, bindings)
-	{
+	LIST_FOR_EACH (position, bindings) {
 		struct control_binding *binding =
 		    LIST_ENTRY(position, struct control_binding, link);
 		if (config_address_equal(&binding->address, address))
@@ -85,8 +84,8 @@ bool bind_changes(const struct config *config, unsigned lane_count, struct list 
     struct control_sockets *fresh_out, struct fault *fault_out)
 {
 	init(fresh_out);
-	LIST_FOR_EACH(position, bindings)
-	LIST_ENTRY(position, struct control_binding, link)->wanted = false;
+	LIST_FOR_EACH (position, bindings)
+		LIST_ENTRY(position, struct control_binding, link)->wanted = false;
 	for (size_t i = 0; i < config->listener_count; i++) {
 		const struct config_listener *listener = &config->listeners[i];
 		for (size_t j = 0; j < listener->address_count; j++) {

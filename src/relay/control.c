@@ -198,8 +198,7 @@ static bool reload_with(struct control *c, const struct setup *setup, struct buf
 	log_what_waits(c->setup->config, setup->config);
 	put_in_force(c, setup);
 	hand_out_all(c, &fresh);
-	LIST_FOR_EACH_SAFE(position, &c->bindings)
-	{
+	LIST_FOR_EACH_SAFE (position, &c->bindings) {
 		struct control_binding *binding =
 		    LIST_ENTRY(position, struct control_binding, link);
 		if (!binding->wanted)

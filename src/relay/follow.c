@@ -112,8 +112,8 @@ void follow_destroy(struct follow **follow)
 	*follow = NULL;
 	if (!f)
 		return;
-	LIST_FOR_EACH_SAFE(position, &f->dialogues)
-	forget(f, LIST_ENTRY(position, struct dialogue, link));
+	LIST_FOR_EACH_SAFE (position, &f->dialogues)
+		forget(f, LIST_ENTRY(position, struct dialogue, link));
 	config_arena_destroy(&f->arena);
 	mem_free((void *)f->login.data);
 	mem_free((void *)f->hop.data);
@@ -179,8 +179,7 @@ static enum verdict judge(const struct follow *f, const struct trace_line *line)
 
 static struct dialogue *find(struct follow *f, const struct trace_line *line)
 {
-	LIST_FOR_EACH(position, &f->dialogues)
-	{
+	LIST_FOR_EACH (position, &f->dialogues) {
 		struct dialogue *d = LIST_ENTRY(position, struct dialogue, link);
 		if (d->number != line->dialogue || d->role != line->role)
 			continue;
@@ -244,8 +243,7 @@ static void show_kept(struct follow *f, struct dialogue *d,
 /* What was kept of a transaction that turns out to be another message's. */
 static void drop_transaction(struct follow *f, struct dialogue *d)
 {
-	LIST_FOR_EACH_SAFE(position, &d->kept)
-	{
+	LIST_FOR_EACH_SAFE (position, &d->kept) {
 		struct kept *kept = LIST_ENTRY(position, struct kept, link);
 		if (!kept->prelude)
 			free_kept(f, d, kept);

@@ -207,8 +207,7 @@ static void close_endpoint(struct lane_endpoint *endpoint)
 
 static void unlisten(struct lane *lane, const struct config_address *address)
 {
-	LIST_FOR_EACH_SAFE(position, &lane->endpoints)
-	{
+	LIST_FOR_EACH_SAFE (position, &lane->endpoints) {
 		struct lane_endpoint *endpoint = LIST_ENTRY(position, struct lane_endpoint, link);
 		if (config_address_equal(&endpoint->address, address))
 			close_endpoint(endpoint);
@@ -218,10 +217,10 @@ static void unlisten(struct lane *lane, const struct config_address *address)
 static void stop(struct lane *lane)
 {
 	lane->stopping = true;
-	LIST_FOR_EACH_SAFE(position, &lane->endpoints)
-	close_endpoint(LIST_ENTRY(position, struct lane_endpoint, link));
-	LIST_FOR_EACH_SAFE(position, &lane->sessions)
-	session_stop(LIST_ENTRY(position, struct session, link));
+	LIST_FOR_EACH_SAFE (position, &lane->endpoints)
+		close_endpoint(LIST_ENTRY(position, struct lane_endpoint, link));
+	LIST_FOR_EACH_SAFE (position, &lane->sessions)
+		session_stop(LIST_ENTRY(position, struct session, link));
 	slot_stop_all(lane);
 	lane_check_done(lane);
 }
@@ -229,8 +228,8 @@ static void stop(struct lane *lane)
 /* Sessions that wait for a commit are cut too: the keeper commits what it holds all the same. */
 static void cut(struct lane *lane)
 {
-	LIST_FOR_EACH_SAFE(position, &lane->sessions)
-	session_cut(LIST_ENTRY(position, struct session, link));
+	LIST_FOR_EACH_SAFE (position, &lane->sessions)
+		session_cut(LIST_ENTRY(position, struct session, link));
 	slot_cut_all(lane);
 	lane_check_done(lane);
 }
@@ -238,8 +237,8 @@ static void cut(struct lane *lane)
 static void set_watchers(struct lane *lane, unsigned watchers)
 {
 	lane->watchers = watchers;
-	LIST_FOR_EACH(position, &lane->sessions)
-	session_watch(LIST_ENTRY(position, struct session, link), watchers > 0);
+	LIST_FOR_EACH (position, &lane->sessions)
+		session_watch(LIST_ENTRY(position, struct session, link), watchers > 0);
 	slot_watch_all(lane, watchers > 0);
 }
 

@@ -120,8 +120,7 @@ static json_t *recipients_json(const struct spool_entry *entry, struct spool_sto
 {
 	json_t *array = json_array();
 
-	LIST_FOR_EACH(position, &entry->deliveries)
-	{
+	LIST_FOR_EACH (position, &entry->deliveries) {
 		const struct spool_delivery *delivery =
 		    LIST_ENTRY(position, struct spool_delivery, link);
 		struct view view = {

@@ -240,16 +240,15 @@ static void mark_known(struct queue_work *work, uint64_t id)
 
 static bool has_hop(const struct queue_work *work, struct span key)
 {
-	LIST_FOR_EACH(position, &work->hops)
-	if (span_equal(LIST_ENTRY(position, struct queue_hop, link)->key, key))
-		return true;
+	LIST_FOR_EACH (position, &work->hops)
+		if (span_equal(LIST_ENTRY(position, struct queue_hop, link)->key, key))
+			return true;
 	return false;
 }
 
 static void add_hops(struct queue_work *work, const struct spool_entry *entry)
 {
-	LIST_FOR_EACH(position, &entry->deliveries)
-	{
+	LIST_FOR_EACH (position, &entry->deliveries) {
 		struct span key = LIST_ENTRY(position, struct spool_delivery, link)->hop;
 		struct queue_hop *hop;
 		if (has_hop(work, key))

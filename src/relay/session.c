@@ -34,8 +34,7 @@ static void log_recipients(const struct session *s, struct log_line *line)
 
 	if (!head)
 		return;
-	LIST_FOR_EACH(position, head)
-	{
+	LIST_FOR_EACH (position, head) {
 		struct spool_delivery *d = LIST_ENTRY(position, struct spool_delivery, link);
 		for (unsigned i = 0; i < d->recipient_count; i++)
 			log_span(line, "to", d->recipients[i].address);

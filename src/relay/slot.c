@@ -1,53 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "relay/slot.h"
+#include "relay/slot_private.h"
 
 #include "base/memory.h"
-#include "relay/feed.h"
 #include "relay/watch.h"
-#include "smtp/remote_id.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-
-enum slot_state {
-	SLOT_CONNECTING,
-	SLOT_IDLE, /* ready, nothing to do */
-	SLOT_PROBING,
-	SLOT_LOADING, /* the first bytes of a body are read */
-	SLOT_TRANSACTION,
-	SLOT_LEAVING, /* QUIT was sent */
-};
-
-struct slot {
-	struct list link;
-	struct lane *lane;
-	uint64_t id;
-	enum slot_state state;
-	struct upstream *upstream;
-	struct upstream_learned learned;
-	bool learned_news;
-	const struct setup *setup; /* of the session that is open */
-	const struct setup_hop *hop;
-	struct job *job; /* NULL: none */
-	unsigned next;   /* item under way, or the next one */
-	struct feed *feed;
-	bool reopen;       /* after leaving: for the job that waits */
-	bool stopping;     /* after this delivery */
-	unsigned messages; /* on this session */
-	struct net_timer idle_timer;
-	int64_t idle_since_ms;
-	enum upstream_trouble about_us; /* the hop complained about us inside a transaction */
-	char about_us_text[512];
-	/* The transaction: recipients that wait, and where they stand in the delivery. */
-	unsigned count;
-	struct span addresses[SPOOL_RECIPIENTS_MAX];
-	unsigned places[SPOOL_RECIPIENTS_MAX];
-	bool decided[SPOOL_RECIPIENTS_MAX];
-	bool connection_limit;
-	bool mail_answered;
-	bool ended_by_message; /* the session was given up, and the hop is not at fault */
-};
 
 static void next_item(struct slot *slot);
 static void on_event(struct upstream *u, const struct upstream_event *event, void *owner);
@@ -185,123 +144,6 @@ static void on_idle_timer(void *owner)
 		leave(slot);
 }
 
-/* ---- replies ---- */
-
-static struct spool_recipient *recipient_at(struct slot *slot, size_t index)
-{
-	struct spool_delivery *delivery = slot->job->items[slot->next].delivery;
-
-	return &delivery->recipients[slot->places[index]];
-}
-
-static bool speaks_of(struct span text, const char *word)
-{
-	for (size_t i = 0; i + strlen(word) <= text.len; i++)
-		if (span_starts_with_nocase(span_skip(text, i), span_from_string(word)))
-			return true;
-	return false;
-}
-
-static void notice_limit(struct slot *slot, const struct smtp_received_reply *reply)
-{
-	if (smtp_reply_is_temporary(reply) &&
-	    (speaks_of(reply->text, "too many connections") || speaks_of(reply->text, "rate") ||
-		speaks_of(reply->text, "concurrent") || speaks_of(reply->text, "connection limit")))
-		slot->connection_limit = true;
-}
-
-static void decide(struct slot *slot, size_t index, const struct smtp_received_reply *reply)
-{
-	struct spool_recipient *recipient = recipient_at(slot, index);
-	char text[2048];
-	struct span id;
-
-	if (slot->decided[index])
-		return;
-	slot->decided[index] = true;
-	spool_text_set(
-	    &recipient->reply, span_from_string(smtp_reply_format(reply, text, sizeof(text))));
-	if (smtp_reply_is_positive(reply)) {
-		recipient->state = SPOOL_RECIPIENT_DELIVERED;
-		if (smtp_remote_id_find(reply->text, &id))
-			spool_text_set(&recipient->remote_id, id);
-	} else if (smtp_reply_is_permanent(reply)) {
-		recipient->state = SPOOL_RECIPIENT_FAILED;
-	} else {
-		notice_limit(slot, reply);
-	}
-}
-
-static unsigned count_decided(const struct slot *slot)
-{
-	unsigned count = 0;
-
-	for (unsigned i = 0; i < slot->count; i++)
-		count += slot->decided[i];
-	return count;
-}
-
-static void decide_all(struct slot *slot, const struct smtp_received_reply *reply)
-{
-	for (size_t i = 0; i < slot->count; i++)
-		decide(slot, i, reply);
-}
-
-/* Our own reason for whoever is undecided. */
-static void decide_ourselves(struct slot *slot, enum spool_recipient_state state, const char *text)
-{
-	for (size_t i = 0; i < slot->count; i++) {
-		if (slot->decided[i])
-			continue;
-		slot->decided[i] = true;
-		recipient_at(slot, i)->state = state;
-		spool_text_set(&recipient_at(slot, i)->reply, span_from_string(text));
-	}
-}
-
-/* 530 and 538 to a command of the transaction speak of our login, not of the message. */
-static bool is_about_us(const struct smtp_received_reply *reply)
-{
-	return reply->code == 530 || reply->code == 538;
-}
-
-static void complain_about_us(struct slot *slot, const struct smtp_received_reply *reply)
-{
-	char text[400];
-
-	smtp_reply_format(reply, text, sizeof(text));
-	slot->about_us = UPSTREAM_TROUBLE_AUTH;
-	snprintf(slot->about_us_text, sizeof(slot->about_us_text),
-	    "%.100s wants us to sign in: %.300s%s", upstream_peer(slot->upstream), text,
-	    slot->hop->login.len ? "" : "; give the route an account");
-}
-
-static void on_recipient(struct slot *slot, const struct smtp_client_event *event)
-{
-	slot->mail_answered = true;
-	if (is_about_us(event->reply))
-		complain_about_us(slot, event->reply);
-	else if (!smtp_reply_is_positive(event->reply))
-		decide(slot, event->recipient, event->reply);
-}
-
-static void on_message_reply(struct slot *slot, const struct smtp_client_event *event)
-{
-	if (event->recipient == SMTP_CLIENT_ALL)
-		decide_all(slot, event->reply);
-	else
-		decide(slot, event->recipient, event->reply);
-}
-
-static void on_transaction_failed(struct slot *slot, const struct smtp_client_event *event)
-{
-	slot->mail_answered = true;
-	if (is_about_us(event->reply))
-		complain_about_us(slot, event->reply);
-	else
-		decide_all(slot, event->reply);
-}
-
 /* ---- content ---- */
 
 /* A content that cannot be finished leaves only closing the connection. */
@@ -337,7 +179,7 @@ static void pump_content(struct slot *slot)
 			abandon_session(slot, "a stored message is damaged");
 			return;
 		case FEED_FAILED:
-			decide_ourselves(slot, SPOOL_RECIPIENT_WAITING, fault.text);
+			slot_decide_ourselves(slot, SPOOL_RECIPIENT_WAITING, fault.text);
 			abandon_session(slot, fault.text);
 			return;
 		}
@@ -372,7 +214,7 @@ static bool is_too_large(struct slot *slot, const struct spool_message *message)
 	    "552 5.3.4 the message has %llu octets, and %.80s takes %llu at most",
 	    (unsigned long long)message->size, offered->host,
 	    (unsigned long long)offered->size_max);
-	decide_ourselves(slot, SPOOL_RECIPIENT_FAILED, text);
+	slot_decide_ourselves(slot, SPOOL_RECIPIENT_FAILED, text);
 	return true;
 }
 
@@ -392,7 +234,7 @@ static void send_mail(struct slot *slot)
 	slot->messages++;
 	if (smtp_client_mail(upstream_client(slot->upstream), &transaction))
 		return;
-	decide_ourselves(
+	slot_decide_ourselves(
 	    slot, SPOOL_RECIPIENT_FAILED, "550 5.1.3 an address of the envelope cannot be sent");
 	report_item(slot, JOB_ATTEMPTED);
 	next_item(slot);
@@ -417,7 +259,7 @@ static void load(struct slot *slot)
 		report_item(slot, JOB_DAMAGED);
 		break;
 	case FEED_FAILED:
-		decide_ourselves(slot, SPOOL_RECIPIENT_WAITING, fault.text);
+		slot_decide_ourselves(slot, SPOOL_RECIPIENT_WAITING, fault.text);
 		report_item(slot, JOB_ATTEMPTED);
 		break;
 	}
@@ -474,7 +316,7 @@ static void on_ready(struct slot *slot)
 {
 	slot->learned_news |= slot->state == SLOT_CONNECTING;
 	if (slot->state == SLOT_TRANSACTION && slot->about_us != UPSTREAM_TROUBLE_NONE) {
-		if (count_decided(slot) > 0)
+		if (slot_count_decided(slot) > 0)
 			report_item(slot, JOB_ATTEMPTED); /* what was refused for good is */
 		return_rest(slot);
 		leave(slot);
@@ -498,13 +340,13 @@ static void on_probed(struct slot *slot, const struct smtp_client_event *event)
 static void on_smtp(struct slot *slot, const struct smtp_client_event *event)
 {
 	if (event->kind == SMTP_CLIENT_RECIPIENT)
-		on_recipient(slot, event);
+		slot_on_recipient(slot, event);
 	else if (event->kind == SMTP_CLIENT_CONTENT)
 		pump_content(slot);
 	else if (event->kind == SMTP_CLIENT_MESSAGE)
-		on_message_reply(slot, event);
+		slot_on_message_reply(slot, event);
 	else if (event->kind == SMTP_CLIENT_TRANSACTION_FAILED)
-		on_transaction_failed(slot, event);
+		slot_on_transaction_failed(slot, event);
 	else if (event->kind == SMTP_CLIENT_PROBED)
 		on_probed(slot, event);
 }
@@ -545,12 +387,12 @@ static void on_failed(struct slot *slot, const struct upstream_event *event)
 	    slot->state == SLOT_IDLE || slot->state == SLOT_LEAVING || has_served(slot, event);
 	bool has_item = slot->job && slot->next < slot->job->count && slot->count > 0;
 
-	if (slot->ended_by_message || (has_item && count_decided(slot) == slot->count))
+	if (slot->ended_by_message || (has_item && slot_count_decided(slot) == slot->count))
 		trouble = UPSTREAM_TROUBLE_NONE;
 	slot->ended_by_message = false;
 	slot->learned_news = true;
 	if (slot->state == SLOT_TRANSACTION && has_item && slot->mail_answered) {
-		decide_ourselves(slot, SPOOL_RECIPIENT_WAITING, event->text);
+		slot_decide_ourselves(slot, SPOOL_RECIPIENT_WAITING, event->text);
 		report_item(slot, JOB_ATTEMPTED);
 	}
 	on_over(slot, was_idle ? UPSTREAM_TROUBLE_NONE : trouble, event->text);
@@ -595,8 +437,7 @@ static void on_event(struct upstream *u, const struct upstream_event *event, voi
 
 static struct slot *find(struct lane *lane, uint64_t id)
 {
-	LIST_FOR_EACH(position, &lane->slots)
-	{
+	LIST_FOR_EACH (position, &lane->slots) {
 		struct slot *slot = LIST_ENTRY(position, struct slot, link);
 		if (slot->id == id)
 			return slot;
@@ -680,8 +521,7 @@ void slot_fed(struct lane *lane, uint64_t id)
 
 void slot_stop_all(struct lane *lane)
 {
-	LIST_FOR_EACH_SAFE(position, &lane->slots)
-	{
+	LIST_FOR_EACH_SAFE (position, &lane->slots) {
 		struct slot *slot = LIST_ENTRY(position, struct slot, link);
 		slot->stopping = true;
 		if (slot->state == SLOT_IDLE)
@@ -693,12 +533,12 @@ void slot_stop_all(struct lane *lane)
 
 void slot_cut_all(struct lane *lane)
 {
-	LIST_FOR_EACH_SAFE(position, &lane->slots)
-	destroy(LIST_ENTRY(position, struct slot, link), UPSTREAM_TROUBLE_NONE, NULL);
+	LIST_FOR_EACH_SAFE (position, &lane->slots)
+		destroy(LIST_ENTRY(position, struct slot, link), UPSTREAM_TROUBLE_NONE, NULL);
 }
 
 void slot_watch_all(struct lane *lane, bool watched)
 {
-	LIST_FOR_EACH(position, &lane->slots)
-	watch_slot(LIST_ENTRY(position, struct slot, link), watched);
+	LIST_FOR_EACH (position, &lane->slots)
+		watch_slot(LIST_ENTRY(position, struct slot, link), watched);
 }

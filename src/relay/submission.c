@@ -8,8 +8,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define BODY_MAX (512 * 1024) /* what a header that is still undecided may bring beyond the limit  \
-			       */
+#define BODY_MAX                                                                                   \
+	(512 * 1024) /* what a header that is still undecided may bring beyond the limit           \
+		      */
 
 static void charge(struct submission *s)
 {

@@ -79,8 +79,7 @@ static bool write_change(
 static bool change_entry(struct step *step, struct spool_entry *entry, struct fault *fault_out)
 {
 	uint64_t before = step->changed.deliveries;
-	LIST_FOR_EACH(at, &entry->deliveries)
-	{
+	LIST_FOR_EACH (at, &entry->deliveries) {
 		struct spool_delivery *delivery = LIST_ENTRY(at, struct spool_delivery, link);
 		if (!applies(step->change, delivery) ||
 		    !engine_filter_matches_delivery(step->filter, delivery))
@@ -192,8 +191,7 @@ static bool write_rekeyed(struct rekey *rekey, struct spool_delivery *delivery, 
 static bool rekey_entry(struct rekey *rekey, struct spool_entry *entry, struct fault *fault_out)
 {
 	bool ok = true;
-	LIST_FOR_EACH(at, &entry->deliveries)
-	{
+	LIST_FOR_EACH (at, &entry->deliveries) {
 		struct spool_delivery *delivery = LIST_ENTRY(at, struct spool_delivery, link);
 		if (delivery->state != SPOOL_DELIVERY_WAITING ||
 		    engine_in_hand(rekey->store, entry->message->id, delivery->number) != NULL)

@@ -62,9 +62,10 @@ bool engine_filter_matches(const struct spool_filter *filter, const struct spool
 		return false;
 	if (filter->hop.data == NULL && filter->to.data == NULL)
 		return true;
-	LIST_FOR_EACH(at, &entry->deliveries)
-	if (engine_filter_matches_delivery(filter, LIST_ENTRY(at, struct spool_delivery, link)))
-		return true;
+	LIST_FOR_EACH (at, &entry->deliveries)
+		if (engine_filter_matches_delivery(
+			filter, LIST_ENTRY(at, struct spool_delivery, link)))
+			return true;
 	return false;
 }
 
@@ -169,8 +170,7 @@ static enum spool_message_state state_of(
 		return (outcome & SPOOL_OUTCOME_DROPPED) != 0 ? SPOOL_MESSAGE_DROPPED
 							      : SPOOL_MESSAGE_DONE;
 	}
-	LIST_FOR_EACH(at, &entry->deliveries)
-	{
+	LIST_FOR_EACH (at, &entry->deliveries) {
 		struct spool_delivery *delivery = LIST_ENTRY(at, struct spool_delivery, link);
 		if (delivery->state == SPOOL_DELIVERY_WAITING &&
 		    engine_in_hand(store, delivery->message->id, delivery->number) != NULL)

@@ -109,8 +109,7 @@ bool engine_draft_add(struct spool_store *store, struct spool_draft *draft, bool
 				 .generation = message->place.generation,
 				 .size = message->size });
 	unsigned number = 0;
-	LIST_FOR_EACH(at, &draft->deliveries)
-	{
+	LIST_FOR_EACH (at, &draft->deliveries) {
 		struct spool_delivery *delivery = LIST_ENTRY(at, struct spool_delivery, link);
 		delivery->number = number++;
 		if (in_hand && delivery->state == SPOOL_DELIVERY_WAITING)
@@ -436,8 +435,7 @@ bool engine_deliveries_split(
 	if (!delivery_count(store, first->message->id, &count, &greatest, fault_out))
 		return false;
 	unsigned number = (greatest > at_least ? greatest : at_least) + 1;
-	LIST_FOR_EACH(at, more)
-	{
+	LIST_FOR_EACH (at, more) {
 		struct spool_delivery *delivery = LIST_ENTRY(at, struct spool_delivery, link);
 		delivery->number = number++;
 		if (!engine_delivery_add(store, delivery, fault_out))

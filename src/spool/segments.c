@@ -210,8 +210,7 @@ static bool is_reusable(const struct spool_segments *segments, const struct spoo
 
 static struct spool_segment *find_reusable(struct spool_segments *segments)
 {
-	LIST_FOR_EACH(at, &segments->all)
-	{
+	LIST_FOR_EACH (at, &segments->all) {
 		struct spool_segment *segment = LIST_ENTRY(at, struct spool_segment, link);
 		if (is_reusable(segments, segment))
 			return segment;
@@ -464,8 +463,7 @@ void spool_segments_tidy(struct spool_segments *segments, bool scarce, bool *mor
 {
 	size_t kept = 0;
 	bool discarded = false;
-	LIST_FOR_EACH_SAFE(at, &segments->all)
-	{
+	LIST_FOR_EACH_SAFE (at, &segments->all) {
 		struct spool_segment *segment = LIST_ENTRY(at, struct spool_segment, link);
 		if (!is_dead(segments, segment))
 			continue;
@@ -493,8 +491,7 @@ struct spool_segment *spool_segments_sparse(struct spool_segments *segments, siz
 	struct spool_segment *best = NULL;
 	if (segments->count <= at_least)
 		return NULL;
-	LIST_FOR_EACH(at, &segments->all)
-	{
+	LIST_FOR_EACH (at, &segments->all) {
 		struct spool_segment *segment = LIST_ENTRY(at, struct spool_segment, link);
 		if (segment == segments->current || segment->fd < 0 || segment->stuck ||
 		    segment->live_count == 0 || segment->live_bytes >= segment->size / 4)
@@ -507,8 +504,7 @@ struct spool_segment *spool_segments_sparse(struct spool_segments *segments, siz
 
 void spool_segments_reset_live(struct spool_segments *segments)
 {
-	LIST_FOR_EACH(at, &segments->all)
-	{
+	LIST_FOR_EACH (at, &segments->all) {
 		struct spool_segment *segment = LIST_ENTRY(at, struct spool_segment, link);
 		segment->live_bytes = segment->live_count = 0;
 	}
@@ -517,8 +513,7 @@ void spool_segments_reset_live(struct spool_segments *segments)
 void spool_segments_count(struct spool_segments *segments, uint64_t *files_out, uint64_t *bytes_out)
 {
 	uint64_t files = 0, bytes = 0;
-	LIST_FOR_EACH(at, &segments->all)
-	{
+	LIST_FOR_EACH (at, &segments->all) {
 		struct spool_segment *segment = LIST_ENTRY(at, struct spool_segment, link);
 		files += segment->fd >= 0;
 		bytes += segment->zeroed > segment->used ? segment->zeroed : segment->used;

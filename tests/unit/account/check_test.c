@@ -12,9 +12,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#define HASH "$5$rounds=1000$saltsalt$eKLZU9t9OoPWrqOQsoTIKG0aYkZ5rGOoOQhiIvoSWX2"     /* secret */
-#define OTHER_HASH "$5$rounds=1000$pepper$JROTJSt4tiA47bQ/K0e5W4RN/7VOstexNBFc.0mB6w9" /* secret   \
-											*/
+#define HASH "$5$rounds=1000$saltsalt$eKLZU9t9OoPWrqOQsoTIKG0aYkZ5rGOoOQhiIvoSWX2" /* secret */
+#define OTHER_HASH                                                                                 \
+	"$5$rounds=1000$pepper$JROTJSt4tiA47bQ/K0e5W4RN/7VOstexNBFc.0mB6w9" /* secret              \
+									     */
 
 struct scene {
 	struct worker_pool *pool;

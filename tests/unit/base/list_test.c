@@ -16,8 +16,7 @@ static void assert_order(const struct list *head, const int *want, size_t count)
 {
 	size_t i = 0;
 
-	LIST_FOR_EACH(at, head)
-	{
+	LIST_FOR_EACH (at, head) {
 		assert_true(i < count);
 		assert_int_equal(LIST_ENTRY(at, struct item, link)->number, want[i]);
 		assert_ptr_equal(at->next->prev, at);
@@ -71,8 +70,7 @@ static void the_element_at_the_position_may_be_removed(void **state)
 		items[i] = (struct item){ .number = i };
 		list_append(&head, &items[i].link);
 	}
-	LIST_FOR_EACH_SAFE(at, &head)
-	{
+	LIST_FOR_EACH_SAFE (at, &head) {
 		if (LIST_ENTRY(at, struct item, link)->number % 2 == 0)
 			list_remove(at);
 	}

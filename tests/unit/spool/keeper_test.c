@@ -232,8 +232,8 @@ static void without_an_arrivals_mailbox_mail_waits_for_a_lease(void **state)
 	assert_ptr_equal(inbox_next(&scene.control), &lease.query);
 	assert_true(lease.query.ok);
 	size_t count = 0;
-	LIST_FOR_EACH(at, &lease.out)
-	count++;
+	LIST_FOR_EACH (at, &lease.out)
+		count++;
 	assert_int_equal(count, 5);
 	lease.query.run = run_release;
 	keeper_post_query(scene.keeper, &lease.query);

@@ -116,8 +116,7 @@ static void the_oldest_due_comes_first_and_hops_do_not_mix(void **state)
 		fixture_accept(&f, id, 10, id % 2 ? FIXTURE_HOP : "smtp://other.example:25");
 	assert_true(spool_store_lease(f.store, SPAN(FIXTURE_HOP), FIXTURE_NOW, 4, &out, &fault));
 	uint64_t want = 1;
-	LIST_FOR_EACH(at, &out)
-	{
+	LIST_FOR_EACH (at, &out) {
 		struct spool_delivery *delivery = LIST_ENTRY(at, struct spool_delivery, link);
 		assert_int_equal(delivery->message->id, want);
 		want += 2;
@@ -419,8 +418,8 @@ static void a_reload_sends_waiting_mail_the_new_way(void **state)
 	assert_true(spool_store_lease(
 	    f.store, SPAN("smtp://third.example:25"), FIXTURE_NOW, 9, &out, &fault));
 	size_t recipients = 0;
-	LIST_FOR_EACH(at, &out)
-	recipients += LIST_ENTRY(at, struct spool_delivery, link)->recipient_count;
+	LIST_FOR_EACH (at, &out)
+		recipients += LIST_ENTRY(at, struct spool_delivery, link)->recipient_count;
 	assert_int_equal(recipients, 3);
 	spool_store_release(f.store, &out);
 	fixture_remove(&f);

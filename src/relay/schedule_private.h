@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FRANK_RELAY_SCHEDULE_PRIVATE_H
+#define FRANK_RELAY_SCHEDULE_PRIVATE_H
+
+/*
+ * What the files of the schedule share: schedule.c (hops, what is in memory, the turn, life),
+ * schedule_store.c (questions to the keeper, and results) and schedule_job.c (jobs for slots, and
+ * what comes back).
+ */
+
+#include "relay/schedule.h"
+
+#define SCHEDULE_RETRY_MS 1000 /* to ask the keeper again after its store was down */
+
+/* ---- schedule.c ---- */
+
+int64_t schedule_now_ms(struct schedule *s); /* wall */
+/* The timer fires at this wall time at the latest. */
+void schedule_wake_at(struct schedule *s, int64_t at_ms);
+/* The hop is looked at before the turn ends. */
+void schedule_touch(struct hop *hop);
+/* Something on disk for this hop may be due then. */
+void schedule_is_due_at(struct schedule *s, struct hop *hop, int64_t at_ms);
+/* Whether one more delivery of the hop may come into memory. */
+bool schedule_may_take(struct schedule *s, const struct hop *hop);
+/* A delivery has come into our hands: into memory for its hop, or back to disk. */
+void schedule_take_in_hand(struct schedule *s, struct spool_delivery *delivery);
+/* All that waits in memory for the hop goes back to disk. */
+void schedule_release_hop(struct schedule *s, struct hop *hop);
+void schedule_on_arrival(struct schedule *s, struct keeper_item *item);
+
+/* ---- schedule_store.c ---- */
+
+void schedule_on_keeper(struct mailbox_item *mail, void *owner);
+/* What goes back to disk goes together; at_once does not wait for more. */
+void schedule_post_releases(struct schedule *s);
+void schedule_release_at_once(struct schedule *s);
+void schedule_start_lease(struct schedule *s, struct hop *hop, size_t max);
+/* Every waiting row is shown to the routes of the setup in force. */
+void schedule_start_rekey(struct schedule *s, struct spool_cursor cursor);
+
+/* ---- schedule_job.c ---- */
+
+/* Gives the hop's slots what they can take, and takes more from disk when there is little left. */
+void schedule_dispatch(struct schedule *s, struct hop *hop);
+void schedule_lease_more(struct schedule *s, struct hop *hop);
+void schedule_on_worker(struct mailbox_item *item, void *owner);
+
+#endif
