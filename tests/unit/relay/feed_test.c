@@ -7,6 +7,7 @@
 #include "spool/body.h"
 
 #include <fcntl.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -164,9 +165,12 @@ static void test_who_leaves_while_a_worker_reads_gets_no_answer(void **state)
 	fixture_release(&world.spool, delivery);
 }
 
+static sem_t begun, released;
+
 static void block(struct worker_job *job)
 {
-	usleep(50000);
+	sem_post(&begun);
+	sem_wait(&released);
 }
 
 static void test_a_full_pool_is_a_failure_for_now(void **state)
@@ -177,15 +181,19 @@ static void test_a_full_pool_is_a_failure_for_now(void **state)
 	struct fault fault = { 0 };
 	struct span bytes;
 
+	sem_init(&begun, 0, 0);
+	sem_init(&released, 0, 0);
 	assert_true(worker_pool_submit(world.pool, &jobs[0]));
-	while (worker_pool_waiting(world.pool) > 0)
-		usleep(100);
+	sem_wait(&begun);
 	assert_true(worker_pool_submit(world.pool, &jobs[1]));
 	assert_int_equal(feed_peek(feed, &bytes, &fault), FEED_FAILED);
 	assert_int_equal(fault.kind, FAULT_LOCAL);
 	assert_true(strlen(fault.text) > 0);
 	feed_destroy(&feed);
 	fixture_release(&world.spool, delivery);
+	sem_post(&released);
+	sem_post(&released);
+	worker_pool_destroy(&world.pool); /* the jobs stand on this stack */
 }
 
 /* One byte of the first segment file that has the bytes is changed. */
