@@ -39,8 +39,10 @@ struct hop {
 	unsigned slot_count;
 	struct pacing_width width;
 	struct pacing_rate rate;
-	bool dirty;      /* to be looked at before the turn ends */
-	unsigned frozen; /* operators who change its mail: none comes into memory */
+	int64_t
+	    starved_since_ms; /* wall: mail waits behind busy slots since then; 0: it does not */
+	bool dirty;           /* to be looked at before the turn ends */
+	unsigned frozen;      /* operators who change its mail: none comes into memory */
 
 	bool proved;       /* a session was ready since the last trouble: more may be opened */
 	unsigned failures; /* connections, in a row */

@@ -11,6 +11,8 @@
 #include <assert.h>
 #include <string.h>
 
+#define STARVED_MS 50 /* what has waited so long behind open connections gets one more */
+
 /* ---- giving jobs ---- */
 
 static struct hop_slot *open_slot(struct schedule *s, struct hop *hop)
@@ -34,24 +36,42 @@ static void close_slot(struct schedule *s, struct hop_slot *slot)
 	mem_free(slot);
 }
 
+/* Whether what waits deserves a connection more: there is more than one full job of it, or the open
+   connections have let it wait. A hop that answers fast is served by few, with larger jobs. */
+static bool deserves_slot(struct schedule *s, struct hop *hop)
+{
+	int64_t now = schedule_now_ms(s);
+
+	if (list_is_empty(&hop->slots) || hop->ready_count > JOB_DELIVERIES_MAX)
+		return true;
+	if (hop->starved_since_ms == 0) {
+		hop->starved_since_ms = now;
+		schedule_wake_at(s, now + STARVED_MS);
+	}
+	return now - hop->starved_since_ms >= STARVED_MS;
+}
+
 static struct hop_slot *free_slot(struct schedule *s, struct hop *hop)
 {
+	unsigned width = hop_width(hop, schedule_now_ms(s));
 	unsigned busy = 0;
 
 	LIST_FOR_EACH (position, &hop->slots) {
 		struct hop_slot *slot = LIST_ENTRY(position, struct hop_slot, link);
-		if (!slot->busy && hop_width(hop, schedule_now_ms(s)) > 0)
+		if (!slot->busy && width > 0)
 			return slot;
 		busy += slot->busy;
 	}
-	return busy < hop_width(hop, schedule_now_ms(s)) ? open_slot(s, hop) : NULL;
+	return busy < width && deserves_slot(s, hop) ? open_slot(s, hop) : NULL;
 }
 
-/* Enough for a pipelined job, and not so many that other slots have nothing to do. */
+/* Enough for a pipelined job; but of a hop that lets mail wait, not so many that other connections
+   have nothing to do. */
 static unsigned job_size(struct schedule *s, struct hop *hop)
 {
 	unsigned width = hop_width(hop, schedule_now_ms(s));
-	size_t share = (hop->ready_count + width - 1) / (width ? width : 1);
+	unsigned shares = hop->starved_since_ms == 0 || width == 0 ? 1 : width;
+	size_t share = (hop->ready_count + shares - 1) / shares;
 	unsigned size = share < JOB_DELIVERIES_MAX ? (unsigned)share : JOB_DELIVERIES_MAX;
 
 	if (!hop->proved || hop_is_probing(hop, schedule_now_ms(s)))
@@ -113,6 +133,8 @@ static bool give_job(struct schedule *s, struct hop *hop)
 	job = MEM_NEW(struct job);
 	fill_job(s, hop, slot, job, size);
 	slot->busy = true;
+	if (hop->ready_count == 0)
+		hop->starved_since_ms = 0;
 	if (hop->setup->kind == SETUP_HOP_SESSION) {
 		mailbox_chain_append(&s->to_lane[slot->lane], &job->mail.item);
 		return true;
