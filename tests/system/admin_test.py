@@ -108,14 +108,14 @@ def test_hold_release_drop_and_retry_choose_by_id_and_by_pattern(stage):
     by_sender = {item['sender']: item['id'] for item in frank.queue()}
     check('2 messages would be held' in run(frank, 'queue', 'hold', '--from', '@one.test', '-n'),
           'a dry run counts')
-    check_equal(states(frank), ['deferred'] * 4, 'and changes nothing')
+    wait_for(lambda: states(frank) == ['deferred'] * 4, 'it has changed nothing')
     changed = frank.json('queue', 'hold', '--from', '@ONE.test')
     check_equal(changed, {'verb': 'hold', 'messages': 2, 'deliveries': 2, 'in_hand': 0})
     check_equal(sorted(i['sender'] for i in frank.queue('--state', 'held')),
                 ['a@one.test', 'b@one.test'])
     check_equal(run(frank, 'queue', 'retry', '--all').split()[0], '2', 'held ones are not tried')
     run(frank, 'queue', 'release', by_sender['a@one.test'])
-    check_equal(states(frank), ['deferred'] * 3 + ['held'])
+    wait_for(lambda: states(frank) == ['deferred'] * 3 + ['held'], 'one is held, after a new try')
     run(frank, 'queue', 'drop', '--from', '<>')
     run(frank, 'queue', 'drop', '--to', 'nobody@else.test')
     run(frank, 'queue', 'drop', '--older', '1h')
