@@ -22,7 +22,7 @@
 #define SCHEDULE_HAND_MAX 20000                 /* deliveries in memory */
 #define SCHEDULE_BODIES_MAX (64u * 1024 * 1024) /* bytes of bodies in memory */
 #define SCHEDULE_UNCOMMITTED_MAX 10000          /* results */
-#define SCHEDULE_LEASE_MAX 200
+#define SCHEDULE_LEASE_MAX 50
 #define SCHEDULE_HOPS_MAX 4096 /* read from the store for status */
 
 struct schedule {

@@ -6,7 +6,7 @@
  * The keeper: a plain thread, the only one of the daemon that blocks on the spool. It takes all
  * that waits in its mailbox, writes the bodies, syncs, commits, answers all, tidies up: group
  * commit without any artificial delay. Results may wait up to a second and go in id order, at
- * most 200 a transaction.
+ * most 64 a transaction (SPOOL_BATCH_RESULTS_MAX).
  *
  * Every item comes back, changed into its answer, to the mailbox that it names, as part of one
  * chain a mailbox and turn. Such a mailbox should carry nothing but keeper items, so that its

@@ -62,7 +62,7 @@ enum spool_commit_result {
 };
 
 #define SPOOL_BATCH_BODIES_MAX (4 * 1024 * 1024) /* bytes of bodies in one batch */
-#define SPOOL_BATCH_RESULTS_MAX 200
+#define SPOOL_BATCH_RESULTS_MAX 64
 
 /*
  * One write, one sync, one transaction. Accepts first, in order; the drafts' deliveries get
