@@ -169,9 +169,12 @@ static bool still_names(const char *path, int fd)
 	       named.st_ino == held.st_ino;
 }
 
+/* Each turn in vain is another editor's replacement, which took it a sync. */
+#define LOCK_TURNS_MAX 10000
+
 static bool lock(struct users_file *file, struct fault *fault_out)
 {
-	for (int turn = 0; turn < 100; turn++) {
+	for (int turn = 0; turn < LOCK_TURNS_MAX; turn++) {
 		file->fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 		if (file->fd < 0)
 			return fail(fault_out, file->path, "cannot be opened");
