@@ -47,7 +47,9 @@ bool config_address_equal(const struct config_address *a, const struct config_ad
 
 const char *config_origin_format(struct config_origin origin, char out[CONFIG_ORIGIN_TEXT_MAX])
 {
-	if (origin.file)
+	if (origin.file && !origin.line)
+		snprintf(out, CONFIG_ORIGIN_TEXT_MAX, "%s", origin.file);
+	else if (origin.file)
 		snprintf(out, CONFIG_ORIGIN_TEXT_MAX, "%s:%u", origin.file, origin.line);
 	else
 		snprintf(out, CONFIG_ORIGIN_TEXT_MAX, "default");

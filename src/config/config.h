@@ -22,7 +22,7 @@
 /* Where a value or block was written. */
 struct config_origin {
 	const char *file;      /* NULL: nowhere, it is the default */
-	unsigned line, column; /* from 1 */
+	unsigned line, column; /* from 1; line 0: file says it in words, "preset gmail" */
 };
 
 struct config_arena; /* owns the memory (config/arena.h) */
@@ -128,7 +128,7 @@ const char *config_scheme_name(enum config_scheme scheme);
 enum config_recipients { CONFIG_RECIPIENTS_USERS, CONFIG_RECIPIENTS_ANY, CONFIG_RECIPIENTS_FILE };
 
 struct config_alias {
-	const char *name;       /* a local part */
+	const char *name;       /* a local part; on a route also a complete address */
 	const char **addresses; /* complete addresses */
 	size_t address_count;
 	struct config_origin origin;
@@ -148,13 +148,57 @@ struct config_domain {
 
 /* ---- account NAME { } ---- */
 
+enum config_oauth_preset {
+	CONFIG_OAUTH_PRESET_NONE,
+	CONFIG_OAUTH_PRESET_MICROSOFT365,
+	CONFIG_OAUTH_PRESET_GMAIL,
+};
+
+enum config_oauth_flow {
+	CONFIG_OAUTH_FLOW_DEVICE,             /* RFC 8628 */
+	CONFIG_OAUTH_FLOW_CODE,               /* RFC 6749, 4.1, with PKCE (RFC 7636) */
+	CONFIG_OAUTH_FLOW_CLIENT_CREDENTIALS, /* RFC 6749, 4.4 */
+	CONFIG_OAUTH_FLOW_SERVICE_ACCOUNT,    /* RFC 7523: a signed JWT for the account's login */
+};
+
+/* How an account gets its tokens. What the flow needs is there: from the file or from the preset.
+   End points are https always. */
+struct config_oauth {
+	struct config_origin origin;
+	const struct config_origin *origins;
+	enum config_oauth_preset preset;
+	enum config_oauth_flow flow;
+	const char *tenant;                 /* only with MICROSOFT365, else NULL */
+	const char *client_id;              /* NULL with SERVICE_ACCOUNT only */
+	const char *client_secret_file;     /* NULL: a public client */
+	const char *key_file;               /* SERVICE_ACCOUNT: its JSON; else NULL */
+	const char *authorization_endpoint; /* CODE, else NULL */
+	const char *device_endpoint;        /* DEVICE, else NULL */
+	const char *token_endpoint;
+	const char *scope; /* divided by blanks; NULL: the provider's own */
+	const char *trust; /* PEM file or directory, for https; NULL: the system's */
+};
+
+/*
+ * What signs in at a next hop: a login with one of password_file, password_command, oauth or
+ * kerberos; a certificate comes beside one of them or alone. Secrets themselves are never part of
+ * the configuration.
+ */
 struct config_account {
 	struct config_origin origin;
 	const struct config_origin *origins;
-	const char *label; /* NULL: a route's own login and password-file */
-	const char *login;
-	const char *password_file; /* path; the secret itself is never part of the configuration */
-	size_t index;              /* its place in config->accounts */
+	const char *label; /* NULL: a route's own. With oauth it can be the name of a file */
+	const char *login; /* empty: none, and then there is a certificate or kerberos */
+	const char *password_file;
+	/* NULL-terminated arguments, run without a shell; the first line it prints is the
+	   password. The program is a path, or a bare name that is looked for in PATH. */
+	const char *const *password_command;
+	const struct config_oauth *oauth; /* NULL: none; only accounts with a label have it */
+	const char *certificate, *key;    /* PEM files for TLS and EXTERNAL; both or neither */
+	bool kerberos;                    /* GSSAPI with the tickets of the service's user */
+	const char *const *mechanisms;    /* the only ones to be used; none: any it can serve */
+	size_t mechanism_count;
+	size_t index; /* its place in config->accounts */
 };
 
 /* ---- route PATTERN … { } ---- */
@@ -196,6 +240,35 @@ struct config_rate {
 	int64_t per_ms; /* second, minute, hour or day; 0 without limit */
 };
 
+enum config_sender {
+	CONFIG_SENDER_KEEP,
+	CONFIG_SENDER_REPLACE,
+	CONFIG_SENDER_MAP,
+};
+
+/* The reverse-path as this route's hops see it. */
+struct config_sender_rule {
+	enum config_sender kind;
+	const char *address; /* REPLACE, else NULL */
+	const char *file;    /* MAP, else NULL */
+};
+
+enum config_header_from {
+	CONFIG_HEADER_FROM_KEEP,
+	CONFIG_HEADER_FROM_REPLACE,   /* name and address */
+	CONFIG_HEADER_FROM_KEEP_NAME, /* the address alone */
+	CONFIG_HEADER_FROM_MAP,
+};
+
+/* The From field as this route's hops see it. */
+struct config_header_from_rule {
+	enum config_header_from kind;
+	/* REPLACE, KEEP_NAME: its own address, or that of the sender rule. NULL where the sender
+	   is mapped: the address that the map gave, and the field stays when it gave none. */
+	const char *address;
+	const char *file; /* MAP: its own or that of the sender rule; else NULL */
+};
+
 struct config_route {
 	struct config_origin origin;
 	const struct config_origin *origins;
@@ -208,6 +281,8 @@ struct config_route {
 	size_t via_count;
 	struct config_refusal refuse;
 	const struct config_account *account; /* NULL: none. Set: never used unauthenticated */
+	const char *const *mechanisms;        /* its own or the account's; none: any */
+	size_t mechanism_count;
 	enum config_initial_response initial_response;
 	bool cleartext_auth;
 	const char *ehlo;                      /* its own or the hostname */
@@ -223,6 +298,11 @@ struct config_route {
 	struct config_retry retry; /* these three: its own or the global ones */
 	int64_t lifetime_ms;
 	int64_t delay_warning_ms; /* 0: none */
+	struct config_sender_rule sender;
+	struct config_header_from_rule header_from;
+	struct config_alias *aliases;
+	size_t alias_count;
+	const char *default_domain; /* completes bare addresses; NULL: they stay */
 };
 
 /* ---- the whole ---- */
@@ -253,6 +333,9 @@ struct config {
 		uint64_t min_free_bytes;
 		int64_t history_ms; /* 0: none */
 	} spool;
+	struct {
+		const char *path; /* tokens/, what was learned of hops, bans */
+	} state;
 	struct {
 		const char *reverse_path; /* NULL: empty, "<>" */
 		const char *from;         /* default: postmaster, else postmaster@hostname */
@@ -286,7 +369,7 @@ void config_unref(const struct config **config);
 /* For a reload: whether both name the same socket to bind (family, address, port). */
 bool config_address_equal(const struct config_address *a, const struct config_address *b);
 
-/* "file:line", or "default". Returns out. */
+/* "file:line", "default", or "preset gmail". Returns out. */
 #define CONFIG_ORIGIN_TEXT_MAX 256
 const char *config_origin_format(struct config_origin origin, char out[CONFIG_ORIGIN_TEXT_MAX]);
 
