@@ -130,10 +130,23 @@ struct conn_tls_info {
 	bool peer_certificate;      /* there was one, now or in the session resumed */
 	bool verified;              /* chain and name are good; never true for another reason */
 	const char *verify_problem; /* why the certificate is not good: a sentence, or NULL */
+	bool certificate_shown;     /* ours, to the server that asked for it (client only) */
 };
 
 /* False until conn_tls_active(). Strings live as long as c. */
 bool conn_tls_info(const struct conn *c, struct conn_tls_info *info_out);
+
+#define CONN_CHANNEL_BINDING_MAX 64 /* octets of either */
+
+/*
+ * What binds a login to this very TLS connection (RFC 5056), for SASL's -PLUS mechanisms; either is
+ * appended where it can be had: tls-exporter from TLS 1.3 on (RFC 9266), tls-unique below (RFC
+ * 5929, 3: the first Finished message, which on a resumed session is the server's). tls-unique is
+ * left out without the extended master secret (RFC 7627), as two connections can then share it.
+ * Both stay as they are without TLS.
+ */
+void conn_channel_binding(
+    const struct conn *c, struct buf *tls_exporter_out, struct buf *tls_unique_out);
 
 /* ---- end ---- */
 

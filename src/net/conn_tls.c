@@ -404,8 +404,52 @@ bool conn_tls_info(const struct conn *c, struct conn_tls_info *info_out)
 		.resumed = SSL_session_reused(ssl),
 		.peer_certificate = SSL_get0_peer_certificate(ssl) != NULL,
 		.verify_problem = tls_verify_problem(ssl),
+		.certificate_shown = tls_certificate_shown(ssl),
 	};
 	info_out->verified = info_out->peer_certificate && !info_out->verify_problem &&
 			     SSL_get_verify_result(ssl) == X509_V_OK;
 	return true;
+}
+
+/* ---- channel binding ---- */
+
+static void append_exporter(SSL *ssl, struct buf *out)
+{
+	static const char label[] = "EXPORTER-Channel-Binding"; /* RFC 9266, 4.2 */
+	unsigned char binding[32];
+
+	ERR_clear_error();
+	if (SSL_export_keying_material(ssl, binding, sizeof(binding), label, sizeof(label) - 1,
+		(const unsigned char *)"", 0, 1) == 1)
+		buf_append(out, span_of(binding, sizeof(binding)));
+	mem_wipe(binding, sizeof(binding));
+}
+
+/* The client's Finished is the first one of a full handshake, the server's of a resumed one. */
+static void append_unique(const struct conn_tls *tls, struct buf *out)
+{
+	char finished[CONN_CHANNEL_BINDING_MAX];
+	bool first_is_ours = tls->is_server == SSL_session_reused(tls->ssl);
+	size_t len;
+
+	if (SSL_get_extms_support(tls->ssl) != 1)
+		return;
+	if (first_is_ours)
+		len = SSL_get_finished(tls->ssl, finished, sizeof(finished));
+	else
+		len = SSL_get_peer_finished(tls->ssl, finished, sizeof(finished));
+	if (len > 0 && len <= sizeof(finished))
+		buf_append(out, span_of(finished, len));
+	mem_wipe(finished, sizeof(finished));
+}
+
+void conn_channel_binding(
+    const struct conn *c, struct buf *tls_exporter_out, struct buf *tls_unique_out)
+{
+	if (!conn_tls_active(c))
+		return;
+	if (SSL_version(c->tls->ssl) >= TLS1_3_VERSION)
+		append_exporter(c->tls->ssl, tls_exporter_out);
+	else
+		append_unique(c->tls, tls_unique_out);
 }

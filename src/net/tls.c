@@ -42,6 +42,8 @@ struct tls_client_context {
 	atomic_uint references;
 	SSL_CTX *ctx;
 	bool verify;
+	char *paths[2]; /* certificate, key; NULL without */
+	struct file_mark marks[2];
 	pthread_mutex_t lock; /* of sessions */
 	struct map *sessions; /* key → SSL_SESSION */
 };
@@ -53,6 +55,7 @@ struct tls_state {
 	char *name; /* the one to verify */
 	char *session_key;
 	char *problem; /* the first that verification found */
+	bool certificate_shown;
 };
 
 /* ---- both roles ---- */
@@ -102,7 +105,7 @@ void tls_close(struct ssl_st **ssl)
 	mem_free(state);
 }
 
-/* ---- server ---- */
+/* ---- a certificate and its key ---- */
 
 static struct file_mark mark_file(const char *path)
 {
@@ -145,18 +148,48 @@ static bool use_pair(SSL_CTX *ctx, STACK_OF(X509) * chain, EVP_PKEY *key, char *
 	return false;
 }
 
-static bool load_pair(struct tls_server_context *context, struct fault *fault_out)
+static bool load_pair(
+    SSL_CTX *ctx, char *const paths[2], int64_t *expires_ms_out, struct fault *fault_out)
 {
-	STACK_OF(X509) *chain = certificate_load_chain(context->paths[0], fault_out);
-	EVP_PKEY *key = chain ? certificate_load_key(context->paths[1], fault_out) : NULL;
-	bool done = key && use_pair(context->ctx, chain, key, context->paths, fault_out);
+	STACK_OF(X509) *chain = certificate_load_chain(paths[0], fault_out);
+	EVP_PKEY *key = chain ? certificate_load_key(paths[1], fault_out) : NULL;
+	bool done = key && use_pair(ctx, chain, key, paths, fault_out);
 
 	if (done)
-		context->expires_ms = certificate_expires_ms(sk_X509_value(chain, 0));
+		*expires_ms_out = certificate_expires_ms(sk_X509_value(chain, 0));
 	EVP_PKEY_free(key);
 	sk_X509_pop_free(chain, X509_free);
 	return done;
 }
+
+/* Before reading: a change meanwhile is then seen as one. */
+static void remember_pair(
+    char *paths[2], struct file_mark marks[2], const char *certificate_path, const char *key_path)
+{
+	paths[0] = mem_strdup(certificate_path);
+	paths[1] = mem_strdup(key_path);
+	for (size_t i = 0; i < 2; i++)
+		marks[i] = mark_file(paths[i]);
+}
+
+static bool marks_equal(const struct file_mark *a, const struct file_mark *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+static bool pair_is_stale(char *const paths[2], const struct file_mark marks[2])
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct file_mark now = mark_file(paths[i]);
+
+		if (!marks_equal(&now, &marks[i]))
+			return true;
+	}
+	return false;
+}
+
+/* ---- server ---- */
 
 static void carry_ticket_keys(SSL_CTX *to, SSL_CTX *from)
 {
@@ -183,7 +216,7 @@ static bool set_up_server(struct tls_server_context *context,
 	SSL_CTX_set_session_id_context(context->ctx, id, sizeof(id) - 1);
 	if (previous)
 		carry_ticket_keys(context->ctx, previous->ctx);
-	return load_pair(context, fault_out);
+	return load_pair(context->ctx, context->paths, &context->expires_ms, fault_out);
 }
 
 struct tls_server_context *tls_server_context_create(const char *certificate_path,
@@ -192,11 +225,7 @@ struct tls_server_context *tls_server_context_create(const char *certificate_pat
 	struct tls_server_context *context = MEM_NEW(struct tls_server_context);
 
 	context->references = 1;
-	context->paths[0] = mem_strdup(certificate_path);
-	context->paths[1] = mem_strdup(key_path);
-	/* Before reading: a change meanwhile is then seen as one. */
-	for (size_t i = 0; i < 2; i++)
-		context->marks[i] = mark_file(context->paths[i]);
+	remember_pair(context->paths, context->marks, certificate_path, key_path);
 	if (!set_up_server(context, previous, fault_out))
 		tls_server_context_unref(&context);
 	return context;
@@ -221,21 +250,9 @@ void tls_server_context_unref(struct tls_server_context **context)
 	mem_free(mine);
 }
 
-static bool marks_equal(const struct file_mark *a, const struct file_mark *b)
-{
-	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	       a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
-}
-
 bool tls_server_context_is_stale(const struct tls_server_context *context)
 {
-	for (size_t i = 0; i < 2; i++) {
-		struct file_mark now = mark_file(context->paths[i]);
-
-		if (!marks_equal(&now, &context->marks[i]))
-			return true;
-	}
-	return false;
+	return pair_is_stale(context->paths, context->marks);
 }
 
 int64_t tls_server_context_expires_ms(const struct tls_server_context *context)
@@ -330,7 +347,7 @@ static int on_new_session(SSL *ssl, SSL_SESSION *session)
 	struct tls_state *state = SSL_get_app_data(ssl);
 	void *old;
 
-	if (!state->client || !SSL_SESSION_is_resumable(session))
+	if (!state->client || state->client->paths[0] || !SSL_SESSION_is_resumable(session))
 		return 0;
 	pthread_mutex_lock(&state->client->lock);
 	make_room(state->client->sessions);
@@ -377,6 +394,40 @@ static bool load_trust(SSL_CTX *ctx, const char *path, struct fault *fault_out)
 	return loaded;
 }
 
+/* Sees the one message that tells: Certificate (RFC 5246, 7.4.6; RFC 8446, 4.4.2), which is empty
+   where none of ours fits. */
+static void on_message(
+    int sent, int version, int type, const void *bytes, size_t len, SSL *ssl, void *argument)
+{
+	enum { EMPTY_MAX = 16 };
+	struct tls_state *state = SSL_get_app_data(ssl);
+
+	(void)version;
+	(void)argument;
+	if (sent && type == SSL3_RT_HANDSHAKE && len > EMPTY_MAX &&
+	    ((const unsigned char *)bytes)[0] == SSL3_MT_CERTIFICATE)
+		state->certificate_shown = true;
+}
+
+bool tls_certificate_shown(struct ssl_st *ssl)
+{
+	const struct tls_state *state = SSL_get_app_data(ssl);
+
+	return state->client && state->certificate_shown;
+}
+
+static bool load_own_certificate(struct tls_client_context *context,
+    const struct tls_client_policy *policy, struct fault *fault_out)
+{
+	int64_t expires_ms;
+
+	if (!policy->certificate_path)
+		return true;
+	remember_pair(context->paths, context->marks, policy->certificate_path, policy->key_path);
+	SSL_CTX_set_msg_callback(context->ctx, on_message);
+	return load_pair(context->ctx, context->paths, &expires_ms, fault_out);
+}
+
 static bool set_up_client(struct tls_client_context *context,
     const struct tls_client_policy *policy, struct fault *fault_out)
 {
@@ -392,7 +443,8 @@ static bool set_up_client(struct tls_client_context *context,
 	    context->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_set_timeout(context->ctx, SESSION_MAX_SECONDS);
 	SSL_CTX_sess_set_new_cb(context->ctx, on_new_session);
-	return load_trust(context->ctx, policy->trust_path, fault_out);
+	return load_trust(context->ctx, policy->trust_path, fault_out) &&
+	       load_own_certificate(context, policy, fault_out);
 }
 
 struct tls_client_context *tls_client_context_create(
@@ -425,7 +477,14 @@ void tls_client_context_unref(struct tls_client_context **context)
 	map_destroy(&mine->sessions, free_session);
 	pthread_mutex_destroy(&mine->lock);
 	SSL_CTX_free(mine->ctx);
+	mem_free(mine->paths[0]);
+	mem_free(mine->paths[1]);
 	mem_free(mine);
+}
+
+bool tls_client_context_is_stale(const struct tls_client_context *context)
+{
+	return context->paths[0] && pair_is_stale(context->paths, context->marks);
 }
 
 static char *make_session_key(const char *peer, const char *name)

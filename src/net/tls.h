@@ -48,16 +48,23 @@ struct tls_client_policy {
 	bool verify;            /* chain and name must be good, else the handshake fails */
 	const char *trust_path; /* PEM file or hashed directory; NULL: the system's */
 	enum tls_version version_min;
+	/* Shown to servers that ask for one (SASL's EXTERNAL); both or neither (NULL). Checked as
+	   the server's pair is. */
+	const char *certificate_path, *key_path;
 };
 
 struct tls_client_context;
 
 /* Without verify anything is accepted, short keys too: encryption against listeners only. Fails
-   (FAULT_LOCAL) when trust_path cannot be read or holds no certificate. */
+   (FAULT_LOCAL) when trust_path cannot be read or holds no certificate, or when the pair is refused
+   for one of the reasons above. A context with a certificate never resumes: a resumed session does
+   not show it, and who signs in with it must know that it was shown. */
 struct tls_client_context *tls_client_context_create(
     const struct tls_client_policy *policy, struct fault *fault_out);
 struct tls_client_context *tls_client_context_ref(struct tls_client_context *context);
 void tls_client_context_unref(struct tls_client_context **context);
+/* As with servers; false without a certificate of our own. */
+bool tls_client_context_is_stale(const struct tls_client_context *context);
 
 /* ---- for net/conn ---- */
 
@@ -74,5 +81,8 @@ void tls_close(struct ssl_st **ssl);
 const char *tls_verify_problem(struct ssl_st *ssl);
 /* Whether the context of this client connection demands a good certificate. */
 bool tls_verify_wanted(struct ssl_st *ssl);
+/* Whether our certificate went to the server in this handshake: it was asked for, and it fits what
+   the server takes. */
+bool tls_certificate_shown(struct ssl_st *ssl);
 
 #endif
