@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "smtp/address.h"
 
-/* RFC 5322, 3.2.3: atext. What is printable and has no meaning of its own. */
+#include "smtp/domain.h"
+
+/* RFC 5322, 3.2.3: atext. What is printable and has no meaning of its own; with SMTPUTF8 every
+   letter outside ASCII (RFC 6531, 3.3). Whether such letters may stand here was decided before. */
 static bool is_atext(char c)
 {
 	switch (c) {
@@ -20,7 +23,7 @@ static bool is_atext(char c)
 	case ']':
 		return false;
 	default:
-		return c > ' ' && c <= '~';
+		return (c > ' ' && c <= '~') || (unsigned char)c > 127;
 	}
 }
 
@@ -45,7 +48,7 @@ static bool is_dot_atom(struct span s)
 }
 
 /* RFC 5321, 4.1.2: Domain = sub-domain *("." sub-domain). A dot at the end is not part of it. */
-static bool is_domain(struct span s)
+static bool is_ascii_domain(struct span s)
 {
 	struct span label;
 
@@ -62,6 +65,20 @@ static bool is_domain(struct span s)
 		}
 	}
 	return true;
+}
+
+/* One with other letters is what its form in ASCII is. */
+static bool is_domain(struct span s)
+{
+	struct buf ascii;
+	bool good;
+
+	if (smtp_text_is_ascii(s))
+		return is_ascii_domain(s);
+	buf_init(&ascii, SMTP_DOMAIN_MAX);
+	good = smtp_domain_append_ascii(&ascii, s) && is_ascii_domain(buf_span(&ascii));
+	buf_fini(&ascii);
+	return good;
 }
 
 static bool is_ipv4(struct span s)
@@ -199,13 +216,17 @@ static enum smtp_address_flaw check_domain(struct smtp_address *address)
 	return is_domain(address->domain) ? SMTP_ADDRESS_VALID : SMTP_ADDRESS_BAD_DOMAIN;
 }
 
-enum smtp_address_flaw smtp_address_parse(struct span text, struct smtp_address *address_out)
+static enum smtp_address_flaw parse(struct span text, bool utf8, struct smtp_address *address_out)
 {
 	struct smtp_address address = { 0 };
 	enum smtp_address_flaw flaw = check_bytes(text);
 
 	if (text.len == 0)
 		return SMTP_ADDRESS_EMPTY;
+	if (flaw == SMTP_ADDRESS_EIGHT_BIT && utf8) {
+		address.is_eight_bit = true;
+		flaw = smtp_text_is_utf8(text) ? SMTP_ADDRESS_VALID : SMTP_ADDRESS_BAD_BYTE;
+	}
 	if (flaw != SMTP_ADDRESS_VALID)
 		return flaw;
 	if (text.data[0] == '@' && !skip_route(&text))
@@ -223,6 +244,16 @@ enum smtp_address_flaw smtp_address_parse(struct span text, struct smtp_address 
 	return SMTP_ADDRESS_VALID;
 }
 
+enum smtp_address_flaw smtp_address_parse(struct span text, struct smtp_address *address_out)
+{
+	return parse(text, false, address_out);
+}
+
+enum smtp_address_flaw smtp_address_parse_utf8(struct span text, struct smtp_address *address_out)
+{
+	return parse(text, true, address_out);
+}
+
 const char *smtp_address_flaw_text(enum smtp_address_flaw flaw)
 {
 	switch (flaw) {
@@ -233,7 +264,7 @@ const char *smtp_address_flaw_text(enum smtp_address_flaw flaw)
 	case SMTP_ADDRESS_EIGHT_BIT:
 		return "has letters outside ASCII, and SMTPUTF8 is not offered";
 	case SMTP_ADDRESS_BAD_BYTE:
-		return "contains a control character";
+		return "contains a control character, or bytes that are no UTF-8";
 	case SMTP_ADDRESS_BAD_LOCAL:
 		return "is malformed before its @";
 	case SMTP_ADDRESS_BAD_DOMAIN:

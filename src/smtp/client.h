@@ -24,6 +24,7 @@
 #include "smtp/data.h"
 #include "smtp/ehlo_parse.h"
 #include "smtp/line_kind.h"
+#include "smtp/notify.h"
 #include "smtp/reply_parse.h"
 
 #define SMTP_CLIENT_OUTPUT_MIN 32768 /* the least ceiling of the owner's output buffer */
@@ -141,6 +142,12 @@ struct smtp_client_event {
 				      failed session says nothing about a message */
 };
 
+/* What the sender wants to hear about one recipient; lives as long as the recipients. */
+struct smtp_client_notify {
+	unsigned notify;   /* enum smtp_notify; 0: nothing was said */
+	struct span orcpt; /* as it came; empty: none */
+};
+
 struct smtp_client_transaction {
 	struct span reverse_path;      /* without brackets; empty: the null reverse-path */
 	const struct span *recipients; /* array and addresses live until the transaction ends; at
@@ -149,6 +156,13 @@ struct smtp_client_transaction {
 	uint64_t size;  /* octets, sent where SIZE is offered; 0: not known */
 	bool body_8bit; /* BODY=8BITMIME where offered */
 	bool smtputf8;  /* SMTPUTF8 where offered */
+	bool
+	    requiretls; /* REQUIRETLS where offered; whether that will do is the owner's question */
+	/* Where DSN is offered: */
+	enum smtp_return ret;
+	struct span envid; /* xtext; empty: none */
+	const struct smtp_client_notify
+	    *notify; /* one for each recipient; NULL: nothing was said */
 };
 
 /* Fields are the machine's own; read them through the functions. */

@@ -27,13 +27,26 @@ static enum smtp_client_stage stage_of_step(const struct smtp_client *c, size_t 
 	return step < step_data(c) ? SMTP_CLIENT_STAGE_RCPT : SMTP_CLIENT_STAGE_DATA;
 }
 
+static const struct smtp_client_notify *notify_of(const struct smtp_client *c, size_t step)
+{
+	return c->transaction.notify ? &c->transaction.notify[step - STEP_RCPT] : NULL;
+}
+
+static size_t notify_octets(const struct smtp_client *c, size_t step)
+{
+	const struct smtp_client_notify *notify = notify_of(c, step);
+
+	return notify ? notify->orcpt.len + SMTP_NOTIFY_TEXT_MAX + 16 : 0;
+}
+
 /* Octets of the command, rounded up. */
 static size_t step_octets(const struct smtp_client *c, size_t step)
 {
 	if (step == STEP_MAIL)
-		return c->transaction.reverse_path.len + 80;
+		return c->transaction.reverse_path.len + c->transaction.envid.len + 120;
 	if (step >= STEP_RCPT && step < step_data(c))
-		return c->transaction.recipients[step - STEP_RCPT].len + 16;
+		return c->transaction.recipients[step - STEP_RCPT].len + notify_octets(c, step) +
+		       16;
 	return 8;
 }
 
@@ -46,13 +59,25 @@ bool smtp_client_path_is_sound(struct span path)
 	return path.len <= SMTP_CLIENT_PATH_MAX;
 }
 
+/* No blank and no line end: it could be another parameter, or another command. */
+static bool is_sound_parameter(struct span value)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		if ((unsigned char)value.data[i] <= ' ')
+			return false;
+	}
+	return value.len <= SMTP_ORCPT_MAX;
+}
+
 static bool is_sound(const struct smtp_client_transaction *t)
 {
 	for (size_t i = 0; i < t->recipient_count; i++) {
-		if (t->recipients[i].len == 0 || !smtp_client_path_is_sound(t->recipients[i]))
+		if (t->recipients[i].len == 0 || !smtp_client_path_is_sound(t->recipients[i]) ||
+		    (t->notify && !is_sound_parameter(t->notify[i].orcpt)))
 			return false;
 	}
-	return t->recipient_count > 0 && smtp_client_path_is_sound(t->reverse_path);
+	return t->recipient_count > 0 && smtp_client_path_is_sound(t->reverse_path) &&
+	       is_sound_parameter(t->envid);
 }
 
 bool smtp_client_mail(struct smtp_client *c, const struct smtp_client_transaction *t)
@@ -85,16 +110,39 @@ static void end_transaction(struct smtp_client *c, bool is_open_at_server)
 
 /* MAIL to DATA, out. */
 
+static const char *ret_text(const struct smtp_client *c)
+{
+	if (!c->extensions.dsn || c->transaction.ret == SMTP_RETURN_UNSAID)
+		return "";
+	return c->transaction.ret == SMTP_RETURN_FULL ? " RET=FULL" : " RET=HDRS";
+}
+
 static void send_mail(struct smtp_client *c)
 {
 	const struct smtp_client_transaction *t = &c->transaction;
+	struct span envid = c->extensions.dsn ? t->envid : SPAN("");
 	char size[32] = "";
 
 	if (t->size && c->extensions.size)
 		snprintf(size, sizeof(size), " SIZE=%" PRIu64, t->size);
-	smtp_client_command(c, "MAIL FROM:<%.*s>%s%s%s", SPAN_ARG(t->reverse_path), size,
+	smtp_client_command(c, "MAIL FROM:<%.*s>%s%s%s%s%s%s%.*s", SPAN_ARG(t->reverse_path), size,
 	    t->body_8bit && c->extensions.eight_bit_mime ? " BODY=8BITMIME" : "",
-	    t->smtputf8 && c->extensions.smtputf8 ? " SMTPUTF8" : "");
+	    t->smtputf8 && c->extensions.smtputf8 ? " SMTPUTF8" : "",
+	    t->requiretls && c->extensions.requiretls ? " REQUIRETLS" : "", ret_text(c),
+	    envid.len ? " ENVID=" : "", SPAN_ARG(envid));
+}
+
+static void send_rcpt(struct smtp_client *c, size_t step)
+{
+	const struct smtp_client_notify *notify = c->extensions.dsn ? notify_of(c, step) : NULL;
+	struct span orcpt = notify ? notify->orcpt : SPAN("");
+	char words[SMTP_NOTIFY_TEXT_MAX] = "";
+
+	if (notify && notify->notify)
+		smtp_notify_format(notify->notify, words);
+	smtp_client_command(c, "RCPT TO:<%.*s>%s%s%s%.*s",
+	    SPAN_ARG(c->transaction.recipients[step - STEP_RCPT]), words[0] ? " NOTIFY=" : "",
+	    words, orcpt.len ? " ORCPT=" : "", SPAN_ARG(orcpt));
 }
 
 static void send_step(struct smtp_client *c, size_t step)
@@ -104,8 +152,7 @@ static void send_step(struct smtp_client *c, size_t step)
 	else if (step == STEP_MAIL)
 		send_mail(c);
 	else if (step < step_data(c))
-		smtp_client_command(
-		    c, "RCPT TO:<%.*s>", SPAN_ARG(c->transaction.recipients[step - STEP_RCPT]));
+		send_rcpt(c, step);
 	else
 		smtp_client_command(c, "DATA");
 }

@@ -108,7 +108,7 @@ static enum smtp_path_flaw parse_address(struct smtp_path *path, bool bracketed)
 		path->address = (struct smtp_address){ .is_null = true };
 		return SMTP_PATH_VALID;
 	}
-	path->address_flaw = smtp_address_parse(path->text, &path->address);
+	path->address_flaw = smtp_address_parse_utf8(path->text, &path->address);
 	return path->address_flaw == SMTP_ADDRESS_VALID ? SMTP_PATH_VALID : SMTP_PATH_BAD_ADDRESS;
 }
 
@@ -152,10 +152,13 @@ static bool is_parameter_keyword(struct span s)
 	return s.len > 0;
 }
 
+/* Letters outside ASCII are for who takes the value to judge (RFC 6531, 3.3: esmtp-value). */
 static bool is_parameter_value(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		if (s.data[i] < 33 || s.data[i] > 126 || s.data[i] == '=')
+		unsigned char c = (unsigned char)s.data[i];
+
+		if (c <= ' ' || c == 127 || c == '=')
 			return false;
 	}
 	return s.len > 0;
@@ -179,24 +182,4 @@ enum smtp_parameter_result smtp_parameter_take(
 		return SMTP_PARAMETER_TAKEN;
 	parameter_out->keyword = word;
 	return SMTP_PARAMETER_MALFORMED;
-}
-
-static bool is_upper_hex(char c)
-{
-	return byte_is_digit(c) || (c >= 'A' && c <= 'F');
-}
-
-bool smtp_xtext_is_valid(struct span text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.data[i] < 33 || text.data[i] > 126 || text.data[i] == '=')
-			return false;
-		if (text.data[i] != '+')
-			continue;
-		if (text.len - i < 3 || !is_upper_hex(text.data[i + 1]) ||
-		    !is_upper_hex(text.data[i + 2]))
-			return false;
-		i += 2;
-	}
-	return true;
 }

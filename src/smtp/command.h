@@ -37,7 +37,7 @@ enum smtp_path_flaw {
 struct smtp_path {
 	enum smtp_path_flaw flaw;
 	enum smtp_address_flaw address_flaw;
-	struct smtp_address address; /* when VALID */
+	struct smtp_address address; /* when VALID; is_eight_bit needs SMTPUTF8 */
 	struct span text;            /* the address as written, for messages */
 	struct span parameters;      /* when VALID: for smtp_parameter_take() */
 	unsigned quirks;
@@ -61,8 +61,5 @@ enum smtp_parameter_result {
 /* Takes the next ESMTP parameter off *parameters (RFC 5321, 4.1.2: esmtp-param). */
 enum smtp_parameter_result smtp_parameter_take(
     struct span *parameters, struct smtp_parameter *parameter_out);
-
-/* True for well-formed xtext (RFC 3461, 4), as in MAIL's AUTH= parameter. */
-bool smtp_xtext_is_valid(struct span text);
 
 #endif

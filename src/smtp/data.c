@@ -128,6 +128,76 @@ enum smtp_data_result smtp_data_read(
 	return end == RUN_BARE_CR ? SMTP_DATA_BARE_CR : SMTP_DATA_NEED_MORE;
 }
 
+/* ---- Chunks ---- */
+
+/* What remains of a line end whose CR has been given out. */
+static bool end_line(struct smtp_data_reader *reader, struct span s)
+{
+	if (s.data[0] != '\n')
+		return false;
+	reader->after_cr = false;
+	reader->at_line_start = true;
+	reader->line++;
+	return true;
+}
+
+/* The length of sound content at the front of s, whose first `at` octets have been looked at. */
+static size_t scan_chunk(
+    struct smtp_data_reader *reader, struct span s, size_t at, enum run_end *end_out)
+{
+	bool line_ended = true;
+
+	if (at == 0)
+		at = smtp_data_clean_extent(s, false, &reader->line);
+	if (at > 0)
+		reader->at_line_start = s.data[at - 1] == '\n';
+	*end_out = RUN_END_OF_INPUT;
+	while (at < s.len && line_ended) {
+		size_t next = scan_line(s, at, &line_ended, end_out);
+
+		if (next > at)
+			reader->at_line_start = line_ended;
+		reader->line += line_ended;
+		at = next;
+	}
+	return at;
+}
+
+enum smtp_data_result smtp_data_read_chunk(
+    struct smtp_data_reader *reader, struct span *input, uint64_t *left, struct span *content_out)
+{
+	struct span s = *left < input->len ? span_head(*input, (size_t)*left) : *input;
+	bool follows_cr = reader->after_cr;
+	enum run_end end;
+	size_t len;
+
+	if (*left == 0)
+		return SMTP_DATA_END;
+	if (s.len == 0)
+		return SMTP_DATA_NEED_MORE;
+	if (follows_cr && !end_line(reader, s))
+		return SMTP_DATA_BARE_CR;
+	len = scan_chunk(reader, s, follows_cr, &end);
+	/* A CR at the end of what is there goes out with it, and is remembered. */
+	if (end == RUN_END_OF_INPUT && len < s.len) {
+		reader->after_cr = true;
+		reader->at_line_start = false;
+		len = s.len;
+	}
+	if (len == 0)
+		return end == RUN_BARE_LF ? SMTP_DATA_BARE_LF : SMTP_DATA_BARE_CR;
+	*content_out = span_head(s, len);
+	*input = span_skip(*input, len);
+	*left -= len;
+	reader->octets += len;
+	return SMTP_DATA_CONTENT;
+}
+
+bool smtp_data_chunks_may_end(const struct smtp_data_reader *reader)
+{
+	return !reader->after_cr;
+}
+
 static bool discard_to_end(struct smtp_data_reader *reader, struct span *input)
 {
 	enum smtp_data_result result;

@@ -7,6 +7,9 @@
  * ways. Only CRLF.CRLF ends it. A bare CR or LF is found and named: were it taken for a line end
  * by anyone behind us, a second message could be hidden in the first (SMTP smuggling).
  *
+ * RFC 3030 lets other content into chunks only with BINARYMIME, which is not offered: in chunks,
+ * too, only CRLF ends a line, and what goes on from here is stuffed with dots like all the rest.
+ *
  * Reading borrows: content comes as spans of the input, as long as possible, that is up to a
  * stuffed dot, a bare newline or the end of what is there. At most three bytes stay behind for
  * the next call.
@@ -26,11 +29,19 @@ struct smtp_data_reader {
 	uint64_t octets; /* given out as content so far */
 	uint64_t line;   /* the current line, counted from 1 */
 	bool at_line_start;
+	bool after_cr; /* chunks only: content given out ends in a CR, whose LF must follow */
 };
 
 void smtp_data_reader_init(struct smtp_data_reader *reader);
 enum smtp_data_result smtp_data_read(
     struct smtp_data_reader *reader, struct span *input, struct span *content_out);
+
+/* The same for content that comes in chunks (RFC 3030), where dots mean nothing: reads no further
+   than *left octets, and takes them off it. END: *left is 0. A CR may end a chunk if an LF begins
+   the next one; whether the content may end here, smtp_data_chunks_may_end() says. */
+enum smtp_data_result smtp_data_read_chunk(
+    struct smtp_data_reader *reader, struct span *input, uint64_t *left, struct span *content_out);
+bool smtp_data_chunks_may_end(const struct smtp_data_reader *reader);
 
 /* Drops content up to and including the final dot, for a message that is refused already. True when
    the end was there. *dropped_out is increased by what was taken. Once a reader has discarded, it

@@ -52,6 +52,43 @@ static void set_starttls(struct smtp_extensions *e, struct span arguments)
 	e->starttls = true;
 }
 
+static void set_requiretls(struct smtp_extensions *e, struct span arguments)
+{
+	e->requiretls = true;
+}
+
+/* A limit that is no number, or 0, is none that can be kept. */
+static void set_limit(struct smtp_extensions *e, struct span word)
+{
+	const struct {
+		struct span name;
+		unsigned *limit;
+	} limits[] = {
+		{ SPAN("RCPTMAX"), &e->recipients_max },
+		{ SPAN("MAILMAX"), &e->messages_max },
+		{ SPAN("RCPTDOMAINMAX"), &e->domains_max },
+	};
+	struct span name;
+	uint64_t value;
+
+	span_take_until(&word, '=', &name);
+	if (!span_to_u64(word, &value) || value > UINT32_MAX)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+		if (span_equal_nocase(name, limits[i].name))
+			*limits[i].limit = (unsigned)value;
+	}
+}
+
+static void set_limits(struct smtp_extensions *e, struct span arguments)
+{
+	struct span word;
+
+	e->limits = true;
+	while (span_take_word(&arguments, &word))
+		set_limit(e, word);
+}
+
 /* Upper case into out; false for what RFC 4422, 3.1 does not allow as a name. */
 static bool read_mechanism(struct span word, char out[SMTP_MECHANISM_MAX + 1])
 {
@@ -109,6 +146,8 @@ static const struct keyword {
 	{ "ENHANCEDSTATUSCODES", set_enhanced_status_codes },
 	{ "DSN", set_dsn },
 	{ "STARTTLS", set_starttls },
+	{ "REQUIRETLS", set_requiretls },
+	{ "LIMITS", set_limits },
 	{ "AUTH", set_auth },
 };
 
@@ -221,6 +260,8 @@ bool smtp_extensions_format(const struct smtp_extensions *e, struct buf *b)
 		{ e->chunking, "CHUNKING" },
 		{ e->enhanced_status_codes, "ENHANCEDSTATUSCODES" },
 		{ e->dsn, "DSN" },
+		{ e->limits, "LIMITS" },
+		{ e->requiretls, "REQUIRETLS" },
 		{ e->starttls, "STARTTLS" },
 	};
 	size_t begin = b->len;

@@ -22,10 +22,13 @@ struct smtp_extensions {
 	bool eight_bit_mime; /* RFC 6152 */
 	bool smtputf8;       /* RFC 6531 */
 	bool chunking;       /* RFC 3030 */
-	bool enhanced_status_codes; /* RFC 2034 */
-	bool dsn;                   /* RFC 3461 */
-	bool starttls;              /* RFC 3207 */
-	bool auth;                  /* RFC 4954: a line AUTH, or the old AUTH=, was there */
+	bool enhanced_status_codes;                         /* RFC 2034 */
+	bool dsn;                                           /* RFC 3461 */
+	bool starttls;                                      /* RFC 3207 */
+	bool requiretls;                                    /* RFC 8689 */
+	bool limits;                                        /* RFC 9422; each 0: not told */
+	unsigned recipients_max, messages_max, domains_max; /* RCPTMAX, MAILMAX, RCPTDOMAINMAX */
+	bool auth;             /* RFC 4954: a line AUTH, or the old AUTH=, was there */
 	bool auth_equals;      /* the old form AUTH= was there; its mechanisms are in the list */
 	bool auth_equals_only; /* ... and no line in the standard form */
 	bool masked;           /* a line is overwritten with X */

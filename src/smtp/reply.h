@@ -42,6 +42,7 @@ enum smtp_reply_id {
 	SMTP_REPLY_SENDER_OK,     /* 250 2.1.0 */
 	SMTP_REPLY_RECIPIENT_OK,  /* 250 2.1.5 */
 	SMTP_REPLY_START_CONTENT, /* 354 */
+	SMTP_REPLY_CHUNK_TAKEN,   /* 250 2.0.0: more chunks follow */
 	SMTP_REPLY_MESSAGE_KEPT,  /* 250 2.0.0: durable; the text carries the id */
 	/* 421: the connection closes */
 	SMTP_REPLY_CLOSING_SHUTDOWN,            /* 4.3.2 */
@@ -52,6 +53,7 @@ enum smtp_reply_id {
 	SMTP_REPLY_CLOSING_CONNECTIONS_ADDRESS, /* 4.7.0: too many from one address */
 	SMTP_REPLY_CLOSING_BANNED,              /* 4.7.0 */
 	SMTP_REPLY_CLOSING_CONTENT,             /* 4.7.0: content far beyond the limit */
+	SMTP_REPLY_CLOSING_CHUNK,               /* 4.7.0: a BDAT that does not say its size */
 	SMTP_REPLY_CLOSING_LINE,                /* 4.7.0: a line without end */
 	SMTP_REPLY_CLOSING_TLS_HELLO,           /* 4.7.0: TLS from the first byte, where none is */
 	SMTP_REPLY_CLOSING_HTTP,                /* 4.7.0: a browser */
@@ -82,6 +84,7 @@ enum smtp_reply_id {
 	SMTP_REPLY_MAIL_FIRST,           /* 503 5.5.1 */
 	SMTP_REPLY_RECIPIENT_FIRST,      /* 503 5.5.1 */
 	SMTP_REPLY_MAIL_NESTED,          /* 503 5.5.1 */
+	SMTP_REPLY_CHUNKS_BEGUN,         /* 503 5.5.1 */
 	SMTP_REPLY_TLS_ALREADY,          /* 503 5.5.1 */
 	SMTP_REPLY_PARAMETER_VALUE,      /* 501 5.5.4 */
 	SMTP_REPLY_PARAMETER_UNKNOWN,    /* 555 5.5.4 */

@@ -12,6 +12,7 @@ enum {
 	CHALLENGE_MAX = AUTH_DATA_MAX - 6,
 	AUTH_FAILURES_MAX_DEFAULT = 5,
 	OVERLONG_OCTETS_MAX = 1024 * 1024,
+	DEFERRED_MAX = 8192,       /* two replies of the longest text */
 	TLS_HANDSHAKE_BYTE = 0x16, /* RFC 8446, 5.1: ContentType handshake */
 };
 
@@ -23,12 +24,14 @@ void smtp_server_init(
 	*s = (struct smtp_server){ .settings = settings, .output = output };
 	s->tls_active = settings->tls_active;
 	buf_init_secret(&s->auth_data, AUTH_DATA_MAX);
+	buf_init(&s->deferred, DEFERRED_MAX);
 	smtp_data_reader_init(&s->reader);
 }
 
 void smtp_server_fini(struct smtp_server *s)
 {
 	buf_fini(&s->auth_data);
+	buf_fini(&s->deferred);
 }
 
 void smtp_server_observe(struct smtp_server *s,
@@ -56,7 +59,7 @@ void smtp_server_turn_away(struct smtp_server *s, enum smtp_reply_id id, const c
 /* The session is between two commands, or between two lines of an AUTH exchange. */
 static bool is_at_boundary(const struct smtp_server *s)
 {
-	return s->phase != SMTP_PHASE_CONTENT && !s->owed;
+	return !smtp_server_in_content(s) && !s->owed;
 }
 
 static bool input_begins_with_auth(struct span input)
@@ -142,6 +145,8 @@ static bool step_line(struct smtp_server *s, struct span *input)
 
 static bool step(struct smtp_server *s, struct span *input)
 {
+	if (s->in_chunk)
+		return smtp_server_step_chunk(s, input);
 	if (s->phase == SMTP_PHASE_CONTENT)
 		return smtp_server_step_content(s, input);
 	return s->line_overlong ? step_overlong(s, input) : step_line(s, input);
@@ -194,6 +199,9 @@ static void settle(struct smtp_server *s, unsigned owed, bool accepted)
 		if (accepted)
 			smtp_server_enter(s, SMTP_PHASE_CONTENT);
 		break;
+	case SMTP_OWED_CHUNK:
+		smtp_server_begin_chunks(s, accepted);
+		break;
 	case SMTP_OWED_MESSAGE:
 		if (accepted)
 			s->errors = 0;
@@ -215,25 +223,37 @@ static void close_after_421(struct smtp_server *s)
 	smtp_server_push(s, &event);
 }
 
+/* What is said to a chunk is sent when it has been read. */
+static struct buf *defer_for_chunk(struct smtp_server *s)
+{
+	return s->owed == SMTP_OWED_CHUNK ? smtp_server_defer(s) : NULL;
+}
+
 void smtp_server_answer(struct smtp_server *s, enum smtp_reply_id id, const char *format, ...)
 {
+	struct buf *output = defer_for_chunk(s);
 	unsigned owed = s->owed;
 	va_list arguments;
 
 	assert(owed && owed != SMTP_OWED_AUTH);
 	va_start(arguments, format);
-	smtp_server_vreply(s, id, format, arguments);
+	/* A chunk needs no leave. */
+	if (owed != SMTP_OWED_CHUNK || !is_success(id))
+		smtp_server_vreply(s, id, format, arguments);
 	va_end(arguments);
 	s->owed = SMTP_OWED_NOTHING;
 	settle(s, owed, is_success(id));
 	if (smtp_reply_get(id)->code == 421)
 		close_after_421(s);
+	if (output)
+		smtp_server_undefer(s, output);
 }
 
 void smtp_server_answer_custom(
     struct smtp_server *s, unsigned code, const char *enhanced, const char *text)
 {
 	struct smtp_reply reply = { .code = code, .enhanced = enhanced, .text = text };
+	struct buf *output = defer_for_chunk(s);
 	unsigned owed = s->owed;
 	size_t before_len = s->output->len;
 
@@ -244,6 +264,8 @@ void smtp_server_answer_custom(
 	settle(s, owed, false);
 	if (code == 421)
 		close_after_421(s);
+	if (output)
+		smtp_server_undefer(s, output);
 }
 
 void smtp_server_auth_challenge(struct smtp_server *s, struct span challenge)
@@ -314,6 +336,11 @@ void smtp_server_timeout(struct smtp_server *s)
 bool smtp_server_answer_is_owed(const struct smtp_server *s)
 {
 	return s->owed != SMTP_OWED_NOTHING;
+}
+
+bool smtp_server_in_content(const struct smtp_server *s)
+{
+	return s->phase == SMTP_PHASE_CONTENT || s->in_chunk;
 }
 
 enum smtp_phase smtp_server_phase(const struct smtp_server *s)

@@ -4,8 +4,10 @@
 
 /*
  * The server's side of one SMTP session (RFC 5321) with PIPELINING, SIZE, 8BITMIME,
- * ENHANCEDSTATUSCODES, STARTTLS (RFC 3207) and AUTH (RFC 4954). Pure: no descriptor, no clock, no
- * memory but a small one for AUTH payloads. The owner
+ * ENHANCEDSTATUSCODES, STARTTLS (RFC 3207), AUTH (RFC 4954), and, where the settings say so,
+ * CHUNKING (RFC 3030), DSN (RFC 3461), SMTPUTF8 (RFC 6531), LIMITS (RFC 9422) and REQUIRETLS (RFC
+ * 8689). Pure: no descriptor, no clock, no memory but a small one for AUTH payloads and one for the
+ * refusal of a chunk that must be read to its end first. The owner
  *
  * - calls smtp_server_next() again and again with what it has received, until that says NEED_INPUT
  *   or WAIT (so pipelining needs nothing else);
@@ -19,6 +21,7 @@
 #include "smtp/address.h"
 #include "smtp/data.h"
 #include "smtp/line_kind.h"
+#include "smtp/notify.h"
 #include "smtp/quirk.h"
 #include "smtp/reply.h"
 
@@ -44,6 +47,12 @@ struct smtp_server_settings {
 	bool auth_required;          /* MAIL without AUTH: 530 */
 	bool auth_needs_tls;         /* AUTH without TLS is not listed, and 538 */
 	bool strict;                 /* quirks are refused */
+	/* Extensions that the owner can honour: */
+	bool chunking;   /* BDAT */
+	bool dsn;        /* RET, ENVID, NOTIFY, ORCPT */
+	bool smtputf8;   /* addresses and headers beyond ASCII */
+	bool limits;     /* tells recipients_max */
+	bool requiretls; /* listed under TLS only */
 };
 
 enum smtp_phase {
@@ -54,6 +63,7 @@ enum smtp_phase {
 	SMTP_PHASE_MAIL,    /* a sender is accepted */
 	SMTP_PHASE_RCPT,    /* and a recipient */
 	SMTP_PHASE_CONTENT, /* after 354 */
+	SMTP_PHASE_CHUNKS,  /* after the first BDAT, in or between chunks */
 	SMTP_PHASE_TLS,     /* after 220 to STARTTLS */
 	SMTP_PHASE_CLOSED,
 };
@@ -71,11 +81,12 @@ enum smtp_server_event_kind {
 	SMTP_SERVER_AUTH_CANCELLED, /* the exchange is over: "*", or no base64; answered */
 	SMTP_SERVER_MAIL,           /* mail. Owed: smtp_server_answer() */
 	SMTP_SERVER_RCPT,           /* rcpt. Owed: the same */
-	SMTP_SERVER_DATA,           /* Owed: SMTP_REPLY_START_CONTENT, or why not */
+	SMTP_SERVER_DATA,           /* or the first BDAT. Owed: SMTP_REPLY_START_CONTENT, which
+				       is not sent to BDAT, or why not */
 	SMTP_SERVER_CONTENT,        /* content, a piece of the message, dots unstuffed */
 	SMTP_SERVER_MESSAGE,        /* message, it is complete. Owed: smtp_server_answer() */
-	SMTP_SERVER_REFUSED,        /* refused: drop the draft. The rest of the content is
-				       thrown away here, and the 55x sent behind it. */
+	SMTP_SERVER_REFUSED,        /* refused: drop the draft. The rest of the content, or of the
+				       chunk, is thrown away here, and the 55x sent behind it. */
 	SMTP_SERVER_ABORTED,        /* aborted: a transaction with its MAIL accepted is lost */
 	SMTP_SERVER_CLOSE,          /* close: flush the output, then close. The last event. */
 };
@@ -86,6 +97,7 @@ enum smtp_abort {
 	SMTP_ABORT_HELO,
 	SMTP_ABORT_STARTTLS,
 	SMTP_ABORT_QUIT,
+	SMTP_ABORT_CHUNK, /* a chunk was refused: the message lacks it */
 	SMTP_ABORT_CLOSE, /* a CLOSE event follows, and says why */
 };
 
@@ -100,6 +112,7 @@ enum smtp_close {
 	SMTP_CLOSE_ERRORS, /* too many wrong commands */
 	SMTP_CLOSE_AUTH_FAILURES,
 	SMTP_CLOSE_CONTENT,   /* content without end */
+	SMTP_CLOSE_CHUNK,     /* a BDAT that does not say how many octets follow */
 	SMTP_CLOSE_LINE,      /* a line without end */
 	SMTP_CLOSE_TLS_HELLO, /* the client began with TLS where none is */
 	SMTP_CLOSE_HTTP,
@@ -126,9 +139,14 @@ struct smtp_server_event {
 			struct smtp_address address;
 			uint64_t size;     /* SIZE=, 0 when absent */
 			bool is_eight_bit; /* BODY=8BITMIME */
+			bool smtputf8, requiretls;
+			enum smtp_return ret;
+			struct span envid; /* xtext; empty when absent */
 		} mail;
 		struct {
 			struct smtp_address address; /* domain is empty for a bare local name */
+			unsigned notify;             /* enum smtp_notify; 0 when absent */
+			struct span orcpt;           /* as it came; empty when absent */
 		} rcpt;
 		struct span content;
 		struct {
@@ -171,7 +189,13 @@ struct smtp_server {
 	size_t overlong_limit;
 
 	unsigned recipients; /* of the transaction */
+	bool smtputf8;       /* said by its MAIL */
 	struct smtp_data_reader reader;
+	bool in_chunk; /* octets of a chunk are read */
+	bool chunk_is_last;
+	bool chunk_is_discarded; /* its reply is in deferred */
+	uint64_t chunk_left, chunk_octets;
+	struct buf deferred; /* the reply to a chunk that is refused */
 	bool refused;
 	enum smtp_refusal refusal;
 	uint64_t refused_line, discarded;
@@ -234,6 +258,8 @@ void smtp_server_timeout(struct smtp_server *s);
 
 bool smtp_server_answer_is_owed(const struct smtp_server *s);
 enum smtp_phase smtp_server_phase(const struct smtp_server *s);
+/* Octets of a message are expected: its deadline is that of content. */
+bool smtp_server_in_content(const struct smtp_server *s);
 /* A MAIL was accepted and its transaction has not ended. */
 bool smtp_server_in_transaction(const struct smtp_server *s);
 /* What the client called itself: printable ASCII without blanks and brackets, other bytes as

@@ -6,7 +6,7 @@
 
 enum { CONTENT_BEYOND_FACTOR = 4, FINAL_DOT_LEN = 3 };
 
-static void push_content(struct smtp_server *s, struct span content)
+void smtp_server_push_content(struct smtp_server *s, struct span content)
 {
 	struct smtp_server_event event = { .kind = SMTP_SERVER_CONTENT };
 
@@ -14,7 +14,7 @@ static void push_content(struct smtp_server *s, struct span content)
 	smtp_server_push(s, &event);
 }
 
-static void observe_end(struct smtp_server *s, uint64_t octets)
+void smtp_server_observe_content(struct smtp_server *s, uint64_t octets)
 {
 	char text[32];
 	int len;
@@ -25,17 +25,16 @@ static void observe_end(struct smtp_server *s, uint64_t octets)
 	smtp_server_observe_line(s, SMTP_LINE_KIND_CONTENT, span_of(text, (size_t)len));
 }
 
-static void push_message(struct smtp_server *s)
+void smtp_server_push_message(struct smtp_server *s)
 {
 	struct smtp_server_event event = { .kind = SMTP_SERVER_MESSAGE };
 
 	event.message.octets = s->reader.octets;
-	observe_end(s, s->reader.octets);
 	s->owed = SMTP_OWED_MESSAGE;
 	smtp_server_push(s, &event);
 }
 
-static void refuse(struct smtp_server *s, enum smtp_refusal reason)
+void smtp_server_refuse(struct smtp_server *s, enum smtp_refusal reason)
 {
 	struct smtp_server_event event = { .kind = SMTP_SERVER_REFUSED };
 
@@ -51,7 +50,7 @@ static void refuse(struct smtp_server *s, enum smtp_refusal reason)
 	smtp_server_push(s, &event);
 }
 
-static void reply_refused(struct smtp_server *s)
+void smtp_server_reply_refused(struct smtp_server *s)
 {
 	switch (s->refusal) {
 	case SMTP_REFUSAL_BARE_LF:
@@ -68,7 +67,7 @@ static void reply_refused(struct smtp_server *s)
 	}
 }
 
-static uint64_t beyond_max(const struct smtp_server *s)
+uint64_t smtp_server_content_beyond(const struct smtp_server *s)
 {
 	uint64_t max = s->settings->size_max_bytes;
 
@@ -83,14 +82,14 @@ static bool step_discard(struct smtp_server *s, struct span *input)
 	bool ended = smtp_data_discard(&s->reader, input, &s->discarded);
 	uint64_t octets = s->reader.octets + s->discarded;
 
-	if (octets > beyond_max(s)) {
-		observe_end(s, beyond_max(s));
+	if (octets > smtp_server_content_beyond(s)) {
+		smtp_server_observe_content(s, smtp_server_content_beyond(s));
 		smtp_server_close(s, SMTP_CLOSE_CONTENT, SMTP_REPLY_CLOSING_CONTENT, NULL);
 		return true;
 	}
 	if (ended) {
-		observe_end(s, octets - FINAL_DOT_LEN);
-		reply_refused(s);
+		smtp_server_observe_content(s, octets - FINAL_DOT_LEN);
+		smtp_server_reply_refused(s);
 		smtp_server_enter(s, SMTP_PHASE_READY);
 	}
 	return ended || input->len != before_len;
@@ -107,18 +106,19 @@ bool smtp_server_step_content(struct smtp_server *s, struct span *input)
 		return false;
 	case SMTP_DATA_CONTENT:
 		if (s->reader.octets > s->settings->size_max_bytes)
-			refuse(s, SMTP_REFUSAL_TOO_LARGE);
+			smtp_server_refuse(s, SMTP_REFUSAL_TOO_LARGE);
 		else
-			push_content(s, content);
+			smtp_server_push_content(s, content);
 		return true;
 	case SMTP_DATA_END:
-		push_message(s);
+		smtp_server_observe_content(s, s->reader.octets);
+		smtp_server_push_message(s);
 		return true;
 	case SMTP_DATA_BARE_LF:
-		refuse(s, SMTP_REFUSAL_BARE_LF);
+		smtp_server_refuse(s, SMTP_REFUSAL_BARE_LF);
 		return true;
 	case SMTP_DATA_BARE_CR:
-		refuse(s, SMTP_REFUSAL_BARE_CR);
+		smtp_server_refuse(s, SMTP_REFUSAL_BARE_CR);
 		return true;
 	}
 	return false;

@@ -9,6 +9,7 @@ static const char *const phase_names[] = {
 	[SMTP_PHASE_MAIL] = "mail",
 	[SMTP_PHASE_RCPT] = "rcpt",
 	[SMTP_PHASE_CONTENT] = "content",
+	[SMTP_PHASE_CHUNKS] = "chunks",
 	[SMTP_PHASE_TLS] = "starttls",
 	[SMTP_PHASE_CLOSED] = "closed",
 };
@@ -18,6 +19,7 @@ static const char *const abort_names[] = {
 	[SMTP_ABORT_EHLO] = "ehlo",
 	[SMTP_ABORT_HELO] = "helo",
 	[SMTP_ABORT_STARTTLS] = "starttls",
+	[SMTP_ABORT_CHUNK] = "chunk-refused",
 	[SMTP_ABORT_QUIT] = "quit",
 	[SMTP_ABORT_CLOSE] = "close",
 };
@@ -33,6 +35,7 @@ static const char *const close_names[] = {
 	[SMTP_CLOSE_ERRORS] = "too-many-errors",
 	[SMTP_CLOSE_AUTH_FAILURES] = "too-many-auth-failures",
 	[SMTP_CLOSE_CONTENT] = "endless-content",
+	[SMTP_CLOSE_CHUNK] = "chunk-without-size",
 	[SMTP_CLOSE_LINE] = "endless-line",
 	[SMTP_CLOSE_TLS_HELLO] = "tls-hello",
 	[SMTP_CLOSE_HTTP] = "http",

@@ -5,12 +5,14 @@
 
 static bool phase_is_of_transaction(enum smtp_phase phase)
 {
-	return phase == SMTP_PHASE_MAIL || phase == SMTP_PHASE_RCPT || phase == SMTP_PHASE_CONTENT;
+	return phase == SMTP_PHASE_MAIL || phase == SMTP_PHASE_RCPT ||
+	       phase == SMTP_PHASE_CONTENT || phase == SMTP_PHASE_CHUNKS;
 }
 
 static void reset_transaction(struct smtp_server *s)
 {
 	s->recipients = 0;
+	s->smtputf8 = false;
 	s->refused = false;
 	s->refused_line = 0;
 	s->discarded = 0;

@@ -5,7 +5,8 @@
 /*
  * What the files of the server machine share, and nobody else includes: server.c (the loop and the
  * owner's calls), server_reply.c (replies and events), server_phase.c (phases, the transaction),
- * server_content.c, verbs.c (the table of verbs) and the verbs themselves.
+ * server_content.c, server_chunk.c, verbs.c (the table of verbs), the verbs themselves, and
+ * verb_parameters.c.
  */
 
 #include "smtp/command.h"
@@ -18,6 +19,7 @@ enum smtp_owed {
 	SMTP_OWED_MAIL,
 	SMTP_OWED_RCPT,
 	SMTP_OWED_DATA,
+	SMTP_OWED_CHUNK, /* the first BDAT, as for DATA */
 	SMTP_OWED_MESSAGE,
 };
 
@@ -53,6 +55,28 @@ bool smtp_server_allow_quirks(struct smtp_server *s, unsigned quirks);
 
 /* server_content.c: takes content off the input. False: more input is needed. */
 bool smtp_server_step_content(struct smtp_server *s, struct span *input);
+void smtp_server_push_message(struct smtp_server *s);
+void smtp_server_push_content(struct smtp_server *s, struct span content);
+void smtp_server_observe_content(struct smtp_server *s, uint64_t octets);
+/* Drops the draft; what goes on in the input is thrown away, and then smtp_server_reply_refused()
+   has its say. */
+void smtp_server_refuse(struct smtp_server *s, enum smtp_refusal reason);
+void smtp_server_reply_refused(struct smtp_server *s);
+/* More octets than this are never read, not even to be thrown away. */
+uint64_t smtp_server_content_beyond(const struct smtp_server *s);
+
+/* server_chunk.c: takes octets of a chunk off the input. False: more input is needed. */
+bool smtp_server_step_chunk(struct smtp_server *s, struct span *input);
+/* A BDAT command, in whatever state: octets follow it. False: the session is closed, as nobody
+   knows how many. Then whether it may run is found out, with replies deferred, and said. */
+bool smtp_server_open_chunk(struct smtp_server *s, const struct smtp_command *command);
+void smtp_server_enter_chunk(struct smtp_server *s, bool allowed);
+/* The owner's answer to the first chunk. */
+void smtp_server_begin_chunks(struct smtp_server *s, bool accepted);
+/* Replies go to where they wait for the end of the chunk, until smtp_server_undefer() gets what
+   defer() gave. */
+struct buf *smtp_server_defer(struct smtp_server *s);
+void smtp_server_undefer(struct smtp_server *s, struct buf *output);
 
 /* verbs.c: does what a command line says. */
 void smtp_server_take_command(struct smtp_server *s, struct span line);
@@ -71,6 +95,13 @@ void smtp_server_observe_auth(struct smtp_server *s, const struct smtp_command *
 void smtp_server_handle_mail(struct smtp_server *s, const struct smtp_command *command);
 void smtp_server_handle_rcpt(struct smtp_server *s, const struct smtp_command *command);
 void smtp_server_handle_data(struct smtp_server *s, const struct smtp_command *command);
+
+/* verb_parameters.c: RFC 5321, 4.1.1.11. False when one of them was refused. */
+bool smtp_server_take_mail_parameters(
+    struct smtp_server *s, struct span parameters, struct smtp_server_event *event);
+bool smtp_server_take_rcpt_parameters(
+    struct smtp_server *s, struct span parameters, struct smtp_server_event *event);
+bool smtp_server_requiretls_is_offered(const struct smtp_server *s);
 
 /* verb_session.c */
 void smtp_server_handle_ehlo(struct smtp_server *s, const struct smtp_command *command);

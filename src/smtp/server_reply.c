@@ -19,7 +19,8 @@ void smtp_server_observe_replies(struct smtp_server *s, size_t before_len)
 {
 	struct span lines, line;
 
-	if (!s->observe)
+	/* Replies that are deferred are shown when they are sent. */
+	if (!s->observe || s->output == &s->deferred)
 		return;
 	lines = span_skip(buf_span(s->output), before_len);
 	while (span_take_until(&lines, '\n', &line)) {

@@ -76,6 +76,16 @@ static void append_extensions(struct smtp_server *s)
 	buf_printf(output, "250-%s\r\n250-PIPELINING\r\n", settings->hostname);
 	buf_printf(output, "250-SIZE %" PRIu64 "\r\n", settings->size_max_bytes);
 	buf_append(output, SPAN("250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n"));
+	if (settings->chunking)
+		buf_append(output, SPAN("250-CHUNKING\r\n"));
+	if (settings->dsn)
+		buf_append(output, SPAN("250-DSN\r\n"));
+	if (settings->smtputf8)
+		buf_append(output, SPAN("250-SMTPUTF8\r\n"));
+	if (settings->limits)
+		buf_printf(output, "250-LIMITS RCPTMAX=%u\r\n", settings->recipients_max);
+	if (smtp_server_requiretls_is_offered(s))
+		buf_append(output, SPAN("250-REQUIRETLS\r\n"));
 	if (settings->tls_offered && !s->tls_active)
 		buf_append(output, SPAN("250-STARTTLS\r\n"));
 	if (smtp_server_auth_is_offered(s))
@@ -126,9 +136,10 @@ void smtp_server_handle_vrfy(struct smtp_server *s, const struct smtp_command *c
 void smtp_server_handle_help(struct smtp_server *s, const struct smtp_command *command)
 {
 	smtp_server_reply(s, SMTP_REPLY_HELP,
-	    "Commands: EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT%s%s. In order: EHLO name, "
+	    "Commands: EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT%s%s%s. In order: EHLO "
+	    "name, "
 	    "MAIL FROM:<address>, RCPT TO:<address>, DATA, the message, a line with a dot, QUIT.",
-	    s->settings->tls_offered ? " STARTTLS" : "",
+	    s->settings->chunking ? " BDAT" : "", s->settings->tls_offered ? " STARTTLS" : "",
 	    s->settings->auth_mechanisms && *s->settings->auth_mechanisms ? " AUTH" : "");
 }
 

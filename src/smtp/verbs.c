@@ -8,12 +8,14 @@
 #define IN(phase) (1u << (phase))
 #define BETWEEN_TRANSACTIONS (IN(SMTP_PHASE_GREETED) | IN(SMTP_PHASE_READY))
 #define INSIDE_TRANSACTION (IN(SMTP_PHASE_MAIL) | IN(SMTP_PHASE_RCPT))
-#define ANYWHERE (BETWEEN_TRANSACTIONS | INSIDE_TRANSACTION)
+#define ANYWHERE (BETWEEN_TRANSACTIONS | INSIDE_TRANSACTION | IN(SMTP_PHASE_CHUNKS))
 
 #define KNOWN_VERBS "EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT STARTTLS AUTH"
-/* Of the standards, and not offered. */
+/* Of the standards, and not offered; BDAT where the settings say so. */
 #define FOREIGN_VERBS "EXPN TURN ETRN ATRN BDAT SEND SOML SAML LHLO BURL XCLIENT XFORWARD"
 #define HTTP_METHODS "GET POST PUT HEAD OPTIONS CONNECT DELETE PATCH"
+
+#define BDAT "BDAT"
 
 enum arguments_rule {
 	ARGUMENTS_NONE,
@@ -40,6 +42,9 @@ static const struct verb_rule {
 	    smtp_server_handle_rcpt },
 	{ "DATA", IN(SMTP_PHASE_RCPT), true, true, true, ARGUMENTS_NONE, SMTP_REPLY_MAIL_FIRST,
 	    NULL, smtp_server_handle_data },
+	/* Without a handler: its octets are read in any case (server_chunk.c). */
+	{ BDAT, IN(SMTP_PHASE_RCPT) | IN(SMTP_PHASE_CHUNKS), true, true, true, ARGUMENTS_MAY,
+	    SMTP_REPLY_MAIL_FIRST, NULL, NULL },
 	{ "RSET", ANYWHERE, false, false, false, ARGUMENTS_NONE, SMTP_REPLY_OUT_OF_SEQUENCE, NULL,
 	    smtp_server_handle_rset },
 	{ "NOOP", ANYWHERE, false, false, false, ARGUMENTS_MAY, SMTP_REPLY_OUT_OF_SEQUENCE, NULL,
@@ -56,11 +61,12 @@ static const struct verb_rule {
 	    SMTP_REPLY_AUTH_IN_TRANSACTION, smtp_server_may_auth, smtp_server_handle_auth },
 };
 
-static const struct verb_rule *find_rule(struct span verb)
+static const struct verb_rule *find_rule(const struct smtp_server *s, struct span verb)
 {
 	for (size_t i = 0; i < ARRAY_LEN(verb_rules); i++) {
 		if (span_equal_nocase(verb, span_from_string(verb_rules[i].verb)))
-			return &verb_rules[i];
+			return verb_rules[i].handle || s->settings->chunking ? &verb_rules[i]
+									     : NULL;
 	}
 	return NULL;
 }
@@ -69,6 +75,10 @@ static bool may_run_in_phase(struct smtp_server *s, const struct verb_rule *rule
 {
 	if (rule->phases & IN(s->phase))
 		return true;
+	if (s->phase == SMTP_PHASE_CHUNKS) {
+		smtp_server_error(s, SMTP_REPLY_CHUNKS_BEGUN, NULL);
+		return false;
+	}
 	/* DATA behind a sender whose recipients were all refused: no fault of the client's. */
 	if (s->phase == SMTP_PHASE_MAIL && rule->out_of_phase == SMTP_REPLY_MAIL_FIRST)
 		smtp_server_reply(s, SMTP_REPLY_RECIPIENT_FIRST, NULL);
@@ -242,6 +252,20 @@ static bool judges_eight_bit(const struct verb_rule *rule)
 			   rule->handle == smtp_server_handle_helo);
 }
 
+static void take_bdat(
+    struct smtp_server *s, const struct verb_rule *rule, const struct smtp_command *command)
+{
+	struct buf *output;
+	bool allowed;
+
+	if (!smtp_server_open_chunk(s, command))
+		return;
+	output = smtp_server_defer(s);
+	allowed = may_run(s, rule, command) && smtp_server_allow_quirks(s, command->quirks);
+	smtp_server_undefer(s, output);
+	smtp_server_enter_chunk(s, allowed);
+}
+
 void smtp_server_take_command(struct smtp_server *s, struct span line)
 {
 	struct smtp_command command;
@@ -250,11 +274,14 @@ void smtp_server_take_command(struct smtp_server *s, struct span line)
 	size_t position;
 
 	smtp_command_split(line, &command);
-	rule = find_rule(command.verb);
+	rule = find_rule(s, command.verb);
 	note_auth_tried(s, rule, command.verb);
 	observe_command(s, line, rule, &command);
 	flaw = smtp_line_check(line, &position);
-	if (flaw != SMTP_LINE_CLEAN && (flaw != SMTP_LINE_EIGHT_BIT || !judges_eight_bit(rule)))
+	if (rule && !rule->handle)
+		take_bdat(s, rule, &command);
+	else if (flaw != SMTP_LINE_CLEAN &&
+		 (flaw != SMTP_LINE_EIGHT_BIT || !judges_eight_bit(rule)))
 		refuse_flaw(s, flaw, position);
 	else if (!rule)
 		refuse_unknown(s, &command);

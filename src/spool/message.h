@@ -33,10 +33,15 @@ struct span spool_body_span(const struct spool_body *body);
 /* --- Message --- */
 
 enum spool_flag {
-	SPOOL_FLAG_8BIT = 1 << 0,      /* BODY=8BITMIME (RFC 6152), or content with high bits */
-	SPOOL_FLAG_SUBMITTED = 1 << 1, /* came from somebody who may send, to be relayed */
-	SPOOL_FLAG_TLS = 1 << 2,       /* the client's session was under TLS */
-	SPOOL_FLAG_NOTICE = 1 << 3,    /* made here: a bounce or a delay warning */
+	SPOOL_FLAG_8BIT = 1 << 0,        /* BODY=8BITMIME (RFC 6152), or content with high bits */
+	SPOOL_FLAG_SUBMITTED = 1 << 1,   /* came from somebody who may send, to be relayed */
+	SPOOL_FLAG_TLS = 1 << 2,         /* the client's session was under TLS */
+	SPOOL_FLAG_NOTICE = 1 << 3,      /* made here: a bounce or a delay warning */
+	SPOOL_FLAG_SMTPUTF8 = 1 << 4,    /* MAIL said SMTPUTF8 (RFC 6531) */
+	SPOOL_FLAG_UTF8_HEADER = 1 << 5, /* and the header holds letters outside ASCII */
+	SPOOL_FLAG_REQUIRETLS = 1 << 6,  /* MAIL said REQUIRETLS (RFC 8689) */
+	SPOOL_FLAG_RETURN_HEADERS = 1 << 7, /* RET=HDRS (RFC 3461) */
+	SPOOL_FLAG_RETURN_FULL = 1 << 8,    /* RET=FULL */
 };
 
 /* Absent texts are empty. The reverse-path is empty for notices (RFC 5321, 4.5.5). */
@@ -46,6 +51,7 @@ struct spool_envelope {
 	struct span client; /* address as text */
 	struct span helo;
 	struct span listener; /* label */
+	struct span envid;    /* ENVID (RFC 3461), in xtext */
 	unsigned flags;       /* enum spool_flag */
 	int64_t received_ms;  /* wall */
 };
@@ -98,6 +104,9 @@ struct spool_recipient {
 	enum spool_recipient_state state;
 	struct span reply;     /* the hop's last, verbatim, or our own reason */
 	struct span remote_id; /* the next hop's queue id */
+	unsigned notify;       /* NOTIFY: bits of enum smtp_notify; 0: nothing was said */
+	struct span orcpt;     /* ORCPT as it came */
+	bool notify_passed_on; /* in memory only: the hop that took it tells of its delivery */
 };
 
 enum spool_delivery_state {

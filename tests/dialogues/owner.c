@@ -81,6 +81,11 @@ static bool set_flag(struct owner *o, struct span name)
 		{ SPAN("auth-required"), &o->settings.auth_required, true },
 		{ SPAN("cleartext-auth"), &o->settings.auth_needs_tls, false },
 		{ SPAN("strict"), &o->settings.strict, true },
+		{ SPAN("chunking"), &o->settings.chunking, true },
+		{ SPAN("dsn"), &o->settings.dsn, true },
+		{ SPAN("smtputf8"), &o->settings.smtputf8, true },
+		{ SPAN("limits"), &o->settings.limits, true },
+		{ SPAN("requiretls"), &o->settings.requiretls, true },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
@@ -327,6 +332,14 @@ static void note_mail(struct owner *o, const struct smtp_server_event *event)
 		buf_printf(&o->events, " size=%" PRIu64, event->mail.size);
 	if (event->mail.is_eight_bit)
 		buf_append(&o->events, SPAN(" 8bit"));
+	if (event->mail.smtputf8)
+		buf_append(&o->events, SPAN(" smtputf8"));
+	if (event->mail.requiretls)
+		buf_append(&o->events, SPAN(" requiretls"));
+	if (event->mail.ret)
+		buf_printf(&o->events, " ret=%u", (unsigned)event->mail.ret);
+	if (event->mail.envid.len)
+		buf_printf(&o->events, " envid=%.*s", SPAN_ARG(event->mail.envid));
 	owe(o, event->kind, event->mail.address.mailbox);
 }
 
@@ -335,6 +348,10 @@ static void note_rcpt(struct owner *o, const struct smtp_server_event *event)
 	buf_printf(&o->events, " <%.*s>", SPAN_ARG(event->rcpt.address.mailbox));
 	if (event->rcpt.address.domain.len == 0)
 		buf_append(&o->events, SPAN(" without domain"));
+	if (event->rcpt.notify)
+		buf_printf(&o->events, " notify=%u", event->rcpt.notify);
+	if (event->rcpt.orcpt.len)
+		buf_printf(&o->events, " orcpt=%.*s", SPAN_ARG(event->rcpt.orcpt));
 	owe(o, event->kind, event->rcpt.address.mailbox);
 }
 

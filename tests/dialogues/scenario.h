@@ -11,7 +11,8 @@
  * peer: server -- whom the scenario tests; the server when the line is missing.
  *
  * settings: words out of tls-offered tls-active tls-required auth=PLAIN,LOGIN auth-required
- * cleartext-auth strict size=N recipients=N errors=N auth-failures=N turn-away=REPLY
+ * cleartext-auth strict chunking dsn smtputf8 limits requiretls size=N recipients=N errors=N
+ * auth-failures=N turn-away=REPLY
  *
  * user: NAME PASSWORD -- a login that the owner of the machine accepts.
  *
