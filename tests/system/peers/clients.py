@@ -34,7 +34,9 @@ def swaks(port, *options, tls='off', login=None, password=None, mechanism=None, 
 
 
 def msmtp(stage, port, tls='off', login=None, password=None, mechanism='plain', trust=None,
-          sender=SENDER, recipients=(RECIPIENT,), message=MESSAGE, timeout=60):
+          sender=SENDER, recipients=(RECIPIENT,), message=MESSAGE, timeout=60, settings=(),
+          env=None):
+    """mechanism as msmtp names it, in small letters; settings: more lines of its file."""
     lines = ['account default', 'host localhost', f'port {port}', f'from {sender}',
              'source_ip 127.0.0.1', f'tls {"off" if tls == "off" else "on"}',
              f'tls_starttls {"on" if tls == "starttls" else "off"}']
@@ -42,9 +44,10 @@ def msmtp(stage, port, tls='off', login=None, password=None, mechanism='plain', 
         lines.append(f'tls_trust_file {trust}' if trust else 'tls_certcheck off')
     if login:
         lines += [f'auth {mechanism}', f'user {login}', f'password {password}']
+    lines += settings
     configuration = stage.write('msmtprc', '\n'.join(lines) + '\n', 0o600)
     return run(['msmtp', '-C', configuration, '--debug', '--', *recipients], stdin=message,
-               timeout=timeout)
+               timeout=timeout, env=env)
 
 
 def curl(stage, port, *options, tls='off', login=None, password=None, trust=None, sender=SENDER,

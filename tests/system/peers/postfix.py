@@ -6,9 +6,11 @@ unless main.cf parameters given by the test say otherwise.
 """
 import os
 import pwd
+import re
 import shutil
 import subprocess
 
+from peers.sasldb import fill_sasldb
 from peers.stage import Failure, accepts, run, wait_for
 
 QUEUE_DIRECTORIES = (
@@ -44,11 +46,25 @@ postlog   unix-dgram n - n -   1  postlogd
 '''
 
 
+# Mail is taken from those who have signed in, and from nobody else.
+FOR_USERS = {
+    'smtpd_sasl_auth_enable': 'yes',
+    'smtpd_relay_restrictions': 'permit_sasl_authenticated, reject',
+    'smtpd_recipient_restrictions': 'permit_sasl_authenticated, reject',
+    'smtpd_sasl_authenticated_header': 'yes',
+}
+
+
 class Postfix:
-    """ports: {'smtp': …, 'submission': …, 'smtps': …}; main: parameters that override ours."""
+    """ports: {'smtp': …, 'submission': …, 'smtps': …}; main: parameters that override ours.
+
+    auth_socket is Dovecot's (peers.dovecot). cyrus = {login: password} lets Cyrus SASL check whoever
+    signs in, with the mechanisms named; kerberos (peers.kerberos) holds the service's key for GSSAPI.
+    """
 
     def __init__(self, stage, certificate=None, auth_socket=None, main=None, services=('smtp',),
-                 hostname='postfix.test', process_limit=100):
+                 hostname='postfix.test', process_limit=100, cyrus=None, kerberos=None,
+                 mechanisms=('PLAIN', 'LOGIN')):
         if os.getuid() != 0:
             raise Failure('a Postfix of our own needs root')
         self.stage = stage
@@ -62,6 +78,8 @@ class Postfix:
         self.process_limit = process_limit
         self._make_directories()
         self.parameters = self._parameters(hostname, certificate, auth_socket)
+        if cyrus is not None:
+            self._use_cyrus(hostname, cyrus, kerberos, mechanisms)
         self.parameters.update(main or {})
         self._write_configuration()
         self.process = None
@@ -121,15 +139,27 @@ class Postfix:
                 'smtpd_tls_loglevel': '1',
             })
         if auth_socket:
-            values.update({
-                'smtpd_sasl_auth_enable': 'yes',
-                'smtpd_sasl_type': 'dovecot',
-                'smtpd_sasl_path': auth_socket,
-                'smtpd_relay_restrictions': 'permit_sasl_authenticated, reject',
-                'smtpd_recipient_restrictions': 'permit_sasl_authenticated, reject',
-                'smtpd_sasl_authenticated_header': 'yes',
-            })
+            values.update({**FOR_USERS, 'smtpd_sasl_type': 'dovecot',
+                           'smtpd_sasl_path': auth_socket})
         return values
+
+    def _use_cyrus(self, realm, users, kerberos, mechanisms):
+        # Debian's Postfix looks here whatever cyrus_sasl_config_path says.
+        directory = os.path.join(self.etc, 'sasl')
+        os.mkdir(directory)
+        fill_sasldb(os.path.join(directory, 'sasldb2'), realm, users)
+        lines = ['pwcheck_method: auxprop', 'auxprop_plugin: sasldb',
+                 f'sasldb_path: {directory}/sasldb2', f'mech_list: {" ".join(mechanisms)}']
+        if kerberos:
+            lines.append(f'keytab: {kerberos.keytab}')
+            self.parameters['import_environment'] = (
+                f'MAIL_CONFIG KRB5_CONFIG={kerberos.env["KRB5_CONFIG"]} '
+                f'KRB5_KTNAME={kerberos.keytab}')
+        self.stage.write(os.path.join(directory, 'smtpd.conf'), '\n'.join(lines) + '\n')
+        self.parameters.update({**FOR_USERS, 'smtpd_sasl_type': 'cyrus',
+                                'smtpd_sasl_path': 'smtpd',
+                                'smtpd_sasl_local_domain': realm,
+                                'cyrus_sasl_config_path': directory})
 
     def _write_configuration(self):
         self.stage.write(os.path.join(self.etc, 'main.cf'), ''.join(
@@ -171,6 +201,11 @@ class Postfix:
                 return stream.read()
         except FileNotFoundError:
             return ''
+
+    def login_lines(self, mechanism):
+        """The log lines of sessions that signed in with the mechanism."""
+        return re.findall(rf'^.*client=.* sasl_method={mechanism}, .*$', self.maillog(),
+                          re.MULTILINE)
 
     def messages(self):
         """What was delivered, as bytes, oldest first."""
