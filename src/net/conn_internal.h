@@ -31,6 +31,7 @@ struct conn_tls {
 	bool broken; /* after a fatal error the SSL may only be freed */
 	bool more;   /* decrypting stopped because the plain input was full */
 	bool notify_sent;
+	bool ticket_waits; /* wire_out holds a session ticket and nothing that is urgent */
 };
 
 enum conn_phase {
@@ -124,7 +125,6 @@ void conn_tls_settle(struct conn *c);
 void conn_tls_flush(struct conn *c);
 /* Sends what waits in wire_out, when the socket is free. */
 void conn_tls_send(struct conn *c);
-void conn_tls_notify_close(struct conn *c);
 void conn_tls_destroy(struct conn *c);
 
 /* ---- for loop.c ---- */

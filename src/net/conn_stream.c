@@ -221,10 +221,6 @@ static void finish_sending(struct conn *c)
 {
 	uv_os_fd_t fd;
 
-	if (c->tls)
-		conn_tls_notify_close(c);
-	if (c->writing)
-		return;
 	c->shut_done = true;
 	/* Without lingering, close() itself sends the FIN. */
 	if ((c->phase == CONN_PHASE_OPEN || c->linger) && uv_fileno(&c->uv.handle, &fd) == 0)

@@ -162,10 +162,19 @@ static void park(struct conn *c)
 	buf_clear(wire);
 }
 
+/* A session ticket, which travels with the first reply. */
+static bool waits_for_company(const struct conn *c)
+{
+	return c->tls->ticket_waits && c->loop->wire.len == 0 && c->phase == CONN_PHASE_OPEN;
+}
+
 void conn_tls_send(struct conn *c)
 {
 	struct buf *b = &c->loop->wire;
 
+	if (waits_for_company(c))
+		return;
+	c->tls->ticket_waits = false;
 	if (c->writing || c->tls->wire_out.len) {
 		park(c);
 		b = &c->tls->wire_out;
@@ -210,23 +219,25 @@ static void encrypt_piece(struct conn *c)
 	}
 }
 
-void conn_tls_flush(struct conn *c)
+/* Behind the last output, and in one write with it. */
+static void notify_close(struct conn *c)
 {
-	do {
-		if (c->tls->established && !c->tls->broken && !c->writing)
-			encrypt_piece(c);
-		conn_tls_send(c);
-	} while (c->tls->established && c->out.len && !c->writing && !c->write_failed);
-}
-
-void conn_tls_notify_close(struct conn *c)
-{
-	if (c->tls->notify_sent || !c->tls->established || c->tls->broken)
+	if (!c->shut_wanted || c->out.len || c->tls->notify_sent || c->tls->broken)
 		return;
 	c->tls->notify_sent = true;
 	ERR_clear_error();
 	SSL_shutdown(c->tls->ssl);
-	conn_tls_send(c);
+}
+
+void conn_tls_flush(struct conn *c)
+{
+	do {
+		if (c->tls->established && !c->tls->broken && !c->writing) {
+			encrypt_piece(c);
+			notify_close(c);
+		}
+		conn_tls_send(c);
+	} while (c->tls->established && c->out.len && !c->writing && !c->write_failed);
 }
 
 /* ---- handshake ---- */
@@ -305,7 +316,9 @@ static void shake_hands(struct conn *c)
 		c->tls->established = true;
 		c->news = true;
 		conn_clear_deadline(c);
-		park(c); /* a session ticket travels with the first reply */
+		park(c);
+		/* Below 1.3, and from a client, this is what the peer waits for. */
+		c->tls->ticket_waits = c->tls->is_server && SSL_version(ssl) >= TLS1_3_VERSION;
 		return;
 	}
 	error = SSL_get_error(ssl, result);

