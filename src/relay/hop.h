@@ -53,6 +53,8 @@ struct hop {
 	char why[1024]; /* what to do about it; empty: nothing is wrong */
 
 	bool leasing;        /* a lease is under way */
+	bool lease_was_old;  /* the last one brought mail that had been tried before */
+	int64_t leased_ms;   /* wall: when the last one came */
 	int64_t next_due_ms; /* wall: when something on disk may be due; 0: nothing known */
 	/* As the store said last, for status. */
 	uint64_t waiting, held;

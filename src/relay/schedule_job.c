@@ -11,7 +11,9 @@
 #include <assert.h>
 #include <string.h>
 
-#define STARVED_MS 50 /* what has waited so long behind open connections gets one more */
+#define STARVED_MS 50       /* what has waited so long behind open connections gets one more */
+#define NEW_MAIL_MS 1000    /* so long after the last one new mail counts as coming in */
+#define OLD_MAIL_PACE_MS 20 /* between two leases of mail that has been tried before */
 
 /* ---- giving jobs ---- */
 
@@ -197,6 +199,18 @@ static size_t lease_room(struct schedule *s, const struct hop *hop)
 	return room < all ? room : all;
 }
 
+/* New mail goes first: while some comes in, what has been tried before follows at this pace. */
+static bool gives_way(struct schedule *s, const struct hop *hop)
+{
+	int64_t now = schedule_now_ms(s);
+
+	if (!hop->lease_was_old || now >= s->arrived_ms + NEW_MAIL_MS ||
+	    now >= hop->leased_ms + OLD_MAIL_PACE_MS)
+		return false;
+	schedule_wake_at(s, hop->leased_ms + OLD_MAIL_PACE_MS);
+	return true;
+}
+
 void schedule_lease_more(struct schedule *s, struct hop *hop)
 {
 	size_t room = lease_room(s, hop);
@@ -204,7 +218,7 @@ void schedule_lease_more(struct schedule *s, struct hop *hop)
 	if (hop->leasing || hop->next_due_ms == 0 || hop->next_due_ms > schedule_now_ms(s) ||
 	    hop->ready_count > JOB_DELIVERIES_MAX * 4 || !may_lease(s, hop))
 		return;
-	if (room > 0)
+	if (room > 0 && !gives_way(s, hop))
 		schedule_start_lease(s, hop, room < SCHEDULE_LEASE_MAX ? room : SCHEDULE_LEASE_MAX);
 }
 

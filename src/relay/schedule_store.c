@@ -140,8 +140,12 @@ static void on_lease(struct schedule *s, struct lease_query *q)
 		hop->next_due_ms = 0;
 		schedule_is_due_at(s, hop, schedule_now_ms(s) + SCHEDULE_RETRY_MS);
 	}
+	hop->lease_was_old = false;
+	hop->leased_ms = schedule_now_ms(s);
 	while ((link = list_take_first(&q->found)) != NULL) {
-		schedule_take_in_hand(s, LIST_ENTRY(link, struct spool_delivery, link));
+		struct spool_delivery *delivery = LIST_ENTRY(link, struct spool_delivery, link);
+		hop->lease_was_old |= delivery->attempts > 0;
+		schedule_take_in_hand(s, delivery);
 		found++;
 	}
 	if (found < q->max && q->query.ok)
