@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/moment.h"
 #include "message/part.h"
+#include "message/remedy.h"
 #include "message/status_words.h"
 
 #include <assert.h>
@@ -171,6 +172,24 @@ static void append_attempts(struct buf *b, const struct message_report_recipient
 	buf_append_string(b, ".\r\n");
 }
 
+/* What the provider means, for who runs this relay; else what the status says. */
+static void append_advice(struct buf *b, const struct message_report_recipient *r)
+{
+	const struct message_remedy *remedy = message_remedy_find(r->reply);
+	char text[512];
+
+	if (!remedy) {
+		append_sentence(b, span_from_string(message_status_words(r->status)));
+		return;
+	}
+	snprintf(text, sizeof(text), "That means: %s.", remedy->meaning);
+	append_sentence(b, span_from_string(text));
+	if (remedy->what_to_do[0] == '\0')
+		return;
+	snprintf(text, sizeof(text), "Who runs this relay can help: %s.", remedy->what_to_do);
+	append_sentence(b, span_from_string(text));
+}
+
 static void append_recipient_words(struct buf *b, const struct message_report_recipient *r)
 {
 	buf_append_string(b, "\r\n<");
@@ -183,7 +202,7 @@ static void append_recipient_words(struct buf *b, const struct message_report_re
 		buf_append_string(b, " said:\r\n");
 		append_reply(b, r->reply);
 	}
-	append_sentence(b, span_from_string(message_status_words(r->status)));
+	append_advice(b, r);
 	append_attempts(b, r);
 }
 
