@@ -3,6 +3,7 @@
 
 #include "config/name.h"
 #include "config/near.h"
+#include "config/oauth.h"
 #include "config/reader.h"
 #include "config/unknown.h"
 #include "config/value.h"
@@ -44,6 +45,8 @@ static struct config_origin *origins_of(enum config_object kind, void *object)
 		return (struct config_origin *)((struct config_domain *)object)->origins;
 	case CONFIG_OBJECT_ACCOUNT:
 		return (struct config_origin *)((struct config_account *)object)->origins;
+	case CONFIG_OBJECT_OAUTH:
+		return (struct config_origin *)((struct config_oauth *)object)->origins;
 	case CONFIG_OBJECT_ROUTE:
 		return (struct config_origin *)((struct config_route *)object)->origins;
 	case CONFIG_OBJECT_COUNT:
@@ -116,7 +119,7 @@ static bool has_right_form(struct config_builder *b, const struct config_directi
 		    d->name, d->name, d->flags & CONFIG_FLAG_REPEATABLE ? " NAME" : "");
 		return false;
 	}
-	if (wants_block && d->read == config_read_block && statement->word_count) {
+	if (wants_block && !(d->flags & CONFIG_FLAG_REPEATABLE) && statement->word_count) {
 		config_error(b->report, statement->words[0].place, "\"%s\" takes no name: %s { … }",
 		    d->name, d->name);
 		return false;
@@ -204,7 +207,7 @@ void config_read_block(struct config_builder *b, const struct config_directive *
 }
 
 /* Every plain value that the table knows a default for. */
-static void set_defaults(struct config_builder *b, enum config_object kind, void *object)
+void config_set_defaults(struct config_builder *b, enum config_object kind, void *object)
 {
 	static const struct config_file no_file = { .path = "" };
 	size_t first = config_object_first(kind);
@@ -219,7 +222,7 @@ static void set_defaults(struct config_builder *b, enum config_object kind, void
 	}
 }
 
-static const struct config_origin *make_origins(struct config_builder *b, enum config_object kind)
+const struct config_origin *config_origins_make(struct config_builder *b, enum config_object kind)
 {
 	return config_arena_alloc(
 	    b->arena, config_object_count(kind) * sizeof(struct config_origin));
@@ -250,8 +253,8 @@ void config_read_listener(struct config_builder *b, const struct config_directiv
 {
 	struct config_listener *listener = config_arena_alloc(b->arena, sizeof(*listener));
 	listener->origin = config_origin_of(b, statement->name.place);
-	listener->origins = make_origins(b, CONFIG_OBJECT_LISTENER);
-	set_defaults(b, CONFIG_OBJECT_LISTENER, listener);
+	listener->origins = config_origins_make(b, CONFIG_OBJECT_LISTENER);
+	config_set_defaults(b, CONFIG_OBJECT_LISTENER, listener);
 	listener->label = read_label(b, statement);
 	config_read_children(b, d->child, statement, listener);
 	if (!listener->label)
@@ -289,8 +292,8 @@ void config_read_domain(struct config_builder *b, const struct config_directive 
 {
 	struct config_domain *domain = config_arena_alloc(b->arena, sizeof(*domain));
 	domain->origin = config_origin_of(b, statement->name.place);
-	domain->origins = make_origins(b, CONFIG_OBJECT_DOMAIN);
-	set_defaults(b, CONFIG_OBJECT_DOMAIN, domain);
+	domain->origins = config_origins_make(b, CONFIG_OBJECT_DOMAIN);
+	config_set_defaults(b, CONFIG_OBJECT_DOMAIN, domain);
 	domain->patterns =
 	    read_patterns(b, statement, CONFIG_PATTERN_USE_DOMAIN, &domain->pattern_count);
 	config_read_children(b, d->child, statement, domain);
@@ -302,8 +305,9 @@ void config_read_named_account(struct config_builder *b, const struct config_dir
 {
 	struct config_account *account = config_arena_alloc(b->arena, sizeof(*account));
 	account->origin = config_origin_of(b, statement->name.place);
-	account->origins = make_origins(b, CONFIG_OBJECT_ACCOUNT);
-	set_defaults(b, CONFIG_OBJECT_ACCOUNT, account);
+	account->origins = config_origins_make(b, CONFIG_OBJECT_ACCOUNT);
+	config_set_defaults(b, CONFIG_OBJECT_ACCOUNT, account);
+	account->login = "";
 	account->label = read_label(b, statement);
 	if (!account->label) {
 		config_error(
@@ -319,8 +323,8 @@ void config_read_route(struct config_builder *b, const struct config_directive *
 {
 	struct config_route *route = config_arena_alloc(b->arena, sizeof(*route));
 	route->origin = config_origin_of(b, statement->name.place);
-	route->origins = make_origins(b, CONFIG_OBJECT_ROUTE);
-	set_defaults(b, CONFIG_OBJECT_ROUTE, route);
+	route->origins = config_origins_make(b, CONFIG_OBJECT_ROUTE);
+	config_set_defaults(b, CONFIG_OBJECT_ROUTE, route);
 	route->patterns =
 	    read_patterns(b, statement, CONFIG_PATTERN_USE_RECIPIENT, &route->pattern_count);
 	config_read_children(b, d->child, statement, route);
@@ -446,6 +450,32 @@ static void lay_out(struct config_builder *b)
 	}
 }
 
+/* What a route leaves to its account. */
+static void compute_account(struct config_route *route)
+{
+	const struct config_account *account = route->account;
+	if (!account)
+		return;
+	if (account->oauth)
+		config_oauth_limit(route);
+	if (route->mechanism_count || !account->mechanism_count)
+		return;
+	route->mechanisms = account->mechanisms;
+	route->mechanism_count = account->mechanism_count;
+	*origin_slot(config_directive_find(CONFIG_BLOCK_ROUTE, "mechanisms"), route) = *origin_slot(
+	    config_directive_find(CONFIG_BLOCK_ACCOUNT, "mechanisms"), (void *)account);
+}
+
+/* What the From rule leaves to the sender's. */
+static void compute_rewriting(struct config_route *route)
+{
+	struct config_header_from_rule *rule = &route->header_from;
+	if (rule->kind == CONFIG_HEADER_FROM_MAP && !rule->file)
+		rule->file = route->sender.file;
+	else if (rule->kind != CONFIG_HEADER_FROM_KEEP && !rule->address)
+		rule->address = route->sender.address;
+}
+
 /* What falls back to other values, in the order of their dependence. */
 static void compute(struct config_builder *b)
 {
@@ -466,13 +496,15 @@ static void compute(struct config_builder *b)
 		inherit(b, CONFIG_OBJECT_ROUTE, route);
 		if (!route->ehlo)
 			route->ehlo = config->hostname;
+		compute_account(route);
+		compute_rewriting(route);
 	}
 }
 
 void config_build(struct config_builder *b, const struct config_statement *root)
 {
-	b->config->origins = make_origins(b, CONFIG_OBJECT_CONFIG);
-	set_defaults(b, CONFIG_OBJECT_CONFIG, b->config);
+	b->config->origins = config_origins_make(b, CONFIG_OBJECT_CONFIG);
+	config_set_defaults(b, CONFIG_OBJECT_CONFIG, b->config);
 	config_read_children(b, CONFIG_BLOCK_TOP, root, b->config);
 	for (size_t i = 0; i < b->account_references.count; i++)
 		resolve_account(b, &b->account_references.items[i]);

@@ -43,9 +43,6 @@ struct config_builder {
 /* Fills b->config. Errors are in the report; then the configuration must not be used. */
 void config_build(struct config_builder *b, const struct config_statement *root);
 
-/* What only the whole can tell: reports errors and warnings (config/check.c). */
-void config_check(struct config_builder *b, const struct config_statement *root);
-
 void config_object_list_add(struct config_builder *b, struct config_object_list *list, void *item,
     const struct config_statement *statement);
 

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "config/build.h"
+#include "config/check.h"
 
 #include "config/table.h"
 
 #include <string.h>
 
-/*
- * What only the whole configuration can tell: directives that contradict each other, that would not
- * be obeyed, or that are legal and hardly meant.
- */
-
 enum { PORT_SMTPS = 465, PORT_SUBMISSION = 587 };
 
-/* The directive of that name in a block, or NULL. */
-static const struct config_statement *find(const struct config_statement *block, const char *name)
+const struct config_statement *config_find(const struct config_statement *block, const char *name)
 {
 	for (size_t i = 0; i < block->child_count; i++)
 		if (!strcmp(block->children[i]->name.text, name))
@@ -21,10 +15,9 @@ static const struct config_statement *find(const struct config_statement *block,
 	return NULL;
 }
 
-/* Where a directive of a block stands, or else the block. */
-static struct config_place place_of(const struct config_statement *block, const char *name)
+struct config_place config_place_of(const struct config_statement *block, const char *name)
 {
-	const struct config_statement *found = find(block, name);
+	const struct config_statement *found = config_find(block, name);
 	return found ? found->name.place : block->name.place;
 }
 
@@ -32,7 +25,7 @@ static struct config_place place_of(const struct config_statement *block, const 
 
 static void check_hostname(struct config_builder *b, const struct config_statement *root)
 {
-	struct config_place place = place_of(root, "hostname");
+	struct config_place place = config_place_of(root, "hostname");
 	const char *hostname = b->config->hostname;
 	if (!hostname)
 		config_error(b->report, place,
@@ -69,7 +62,7 @@ static void check_top(struct config_builder *b, const struct config_statement *r
 {
 	const struct config *config = b->config;
 	check_hostname(b, root);
-	check_times(b, place_of(root, "retry"), &config->retry, config->lifetime_ms,
+	check_times(b, config_place_of(root, "retry"), &config->retry, config->lifetime_ms,
 	    config->delay_warning_ms);
 	if (accepts_relaying(config) && !config->route_count)
 		config_warning(b->report, root->name.place,
@@ -82,12 +75,13 @@ static void check_top(struct config_builder *b, const struct config_statement *r
 static void check_listener_tls(struct config_builder *b, const struct config_listener *listener,
     const struct config_statement *block)
 {
-	struct config_place place = place_of(block, "tls");
+	struct config_place place = config_place_of(block, "tls");
 	if (listener->tls != CONFIG_TLS_MODE_OFF && !b->config->tls.certificate)
 		config_error(b->report, place,
 		    "\"%s\" speaks TLS%s and there is no certificate: "
 		    "write tls { certificate PATH; key PATH; } at the top, or tls off; here",
-		    listener->label, find(block, "tls") ? "" : " (tls starttls is the default)");
+		    listener->label,
+		    config_find(block, "tls") ? "" : " (tls starttls is the default)");
 	for (size_t i = 0; i < listener->address_count; i++) {
 		const struct config_address *address = &listener->addresses[i];
 		bool implicit = listener->tls == CONFIG_TLS_MODE_IMPLICIT;
@@ -107,11 +101,11 @@ static void check_listener_tls(struct config_builder *b, const struct config_lis
 static void check_listener_auth(struct config_builder *b, const struct config_listener *listener,
     const struct config_statement *block)
 {
-	struct config_place place = place_of(block, "auth");
-	bool set = find(block, "auth");
+	struct config_place place = config_place_of(block, "auth");
+	bool set = config_find(block, "auth");
 	if (listener->auth == CONFIG_AUTH_MODE_OFF) {
 		if (listener->cleartext_auth)
-			config_warning(b->report, place_of(block, "cleartext-auth"),
+			config_warning(b->report, config_place_of(block, "cleartext-auth"),
 			    "cleartext-auth has no effect with auth off");
 		if (!listener->relay_from_count && !b->config->domain_count)
 			config_warning(b->report, place,
@@ -149,7 +143,7 @@ static void check_listener_pair(struct config_builder *b, size_t first, size_t s
 			if (!c->addresses[i].port ||
 			    !config_address_equal(&a->addresses[j], &c->addresses[i]))
 				continue;
-			config_error(b->report, place_of(block, "address"),
+			config_error(b->report, config_place_of(block, "address"),
 			    "\"%s\" is bound already "
 			    "by \"%s\", at %s",
 			    c->addresses[i].text, a->label,
@@ -169,7 +163,7 @@ static void check_listeners(struct config_builder *b)
 	}
 }
 
-/* ---- domain, account ---- */
+/* ---- domain ---- */
 
 static void check_domain_pair(struct config_builder *b, size_t first, size_t second)
 {
@@ -193,47 +187,16 @@ static void check_domains(struct config_builder *b)
 	for (size_t i = 0; i < b->config->domain_count; i++) {
 		const struct config_domain *domain = &b->config->domains[i];
 		if (domain->recipients == CONFIG_RECIPIENTS_USERS && !b->config->users.file)
-			config_error(b->report, place_of(b->domains.statements[i], "recipients"),
+			config_error(b->report,
+			    config_place_of(b->domains.statements[i], "recipients"),
 			    "the recipients of \"%s\" are the users%s, and there are none: "
 			    "write users { file PATH; } at the top, or recipients any; or "
 			    "recipients file PATH; here",
 			    domain->patterns[0].text,
-			    find(b->domains.statements[i], "recipients") ? "" : " (the default)");
+			    config_find(b->domains.statements[i], "recipients") ? ""
+										: " (the default)");
 		for (size_t j = 0; j <= i; j++)
 			check_domain_pair(b, j, i);
-	}
-}
-
-static bool account_is_used(const struct config *config, const struct config_account *account)
-{
-	for (size_t i = 0; i < config->route_count; i++)
-		if (config->routes[i].account == account)
-			return true;
-	return false;
-}
-
-static void check_accounts(struct config_builder *b)
-{
-	char text[CONFIG_ORIGIN_TEXT_MAX];
-	for (size_t i = 0; i < b->config->account_count; i++) {
-		const struct config_account *account = &b->config->accounts[i];
-		struct config_place place = b->accounts.statements[i]->name.place;
-		if (!account->login || !account->password_file)
-			config_error(b->report, place,
-			    "login and password-file go together: \"%s\" "
-			    "is missing",
-			    account->login ? "password-file" : "login");
-		if (account->label && !account_is_used(b->config, account))
-			config_warning(
-			    b->report, place, "no route uses the account \"%s\"", account->label);
-		for (size_t j = 0; account->label && j < i; j++) {
-			const struct config_account *other = &b->config->accounts[j];
-			if (other->label && !strcmp(other->label, account->label))
-				config_error(b->report, place,
-				    "there is an account \"%s\" already, "
-				    "at %s",
-				    other->label, config_origin_format(other->origin, text));
-		}
 	}
 }
 
@@ -257,32 +220,13 @@ static void check_idle_directives(struct config_builder *b, const struct config_
 	}
 }
 
-static void check_route_auth(struct config_builder *b, const struct config_route *route,
-    const struct config_statement *block)
-{
-	if (!route->account && route->cleartext_auth)
-		config_warning(b->report, place_of(block, "cleartext-auth"),
-		    "\"cleartext-auth\" has no effect: this route has no account");
-	if (!route->account && route->initial_response != CONFIG_INITIAL_RESPONSE_AUTO)
-		config_warning(b->report, place_of(block, "initial-response"),
-		    "\"initial-response\" has no effect: this route has no account");
-	if (!route->tls_verify && route->account)
-		config_warning(b->report, place_of(block, "tls-verify"),
-		    "with tls-verify no the "
-		    "password goes to whoever answers");
-	if (!route->tls_verify && (route->tls_trust || route->tls_name))
-		config_warning(b->report, place_of(block, "tls-verify"),
-		    "with tls-verify no, "
-		    "tls-trust and tls-name have no effect");
-}
-
 static void check_vias(struct config_builder *b, const struct config_route *route,
     const struct config_statement *block)
 {
 	for (size_t i = 0; i < route->via_count; i++) {
 		const struct config_via *via = &route->vias[i];
 		if (via->host && via->port == PORT_SMTPS && via->scheme != CONFIG_SCHEME_SMTPS)
-			config_warning(b->report, place_of(block, "via"),
+			config_warning(b->report, config_place_of(block, "via"),
 			    "port 465 speaks TLS from "
 			    "the first byte: smtps://%s",
 			    via->host);
@@ -292,7 +236,7 @@ static void check_vias(struct config_builder *b, const struct config_route *rout
 		    "the route goes nowhere: it needs via URL; "
 		    "or refuse \"550 …\";");
 	if (route->via_count && route->refuse.code)
-		config_error(b->report, place_of(block, "refuse"),
+		config_error(b->report, config_place_of(block, "refuse"),
 		    "the route has a via: it cannot "
 		    "refuse too");
 }
@@ -315,8 +259,9 @@ static void check_routes(struct config_builder *b)
 		const struct config_statement *block = b->routes.statements[i];
 		check_vias(b, route, block);
 		check_idle_directives(b, route, block);
-		check_route_auth(b, route, block);
-		check_times(b, place_of(block, "retry"), &route->retry, route->lifetime_ms,
+		config_check_route_account(b, route, block);
+		config_check_rewriting(b, route, block);
+		check_times(b, config_place_of(block, "retry"), &route->retry, route->lifetime_ms,
 		    route->delay_warning_ms);
 		if (all)
 			config_warning(b->report, block->name.place,
@@ -333,6 +278,6 @@ void config_check(struct config_builder *b, const struct config_statement *root)
 	check_top(b, root);
 	check_listeners(b);
 	check_domains(b);
-	check_accounts(b);
+	config_check_accounts(b);
 	check_routes(b);
 }

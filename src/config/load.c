@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "config/build.h"
+#include "config/check.h"
 
 #include <assert.h>
 

@@ -214,6 +214,7 @@ void config_read_password(struct config_builder *b, const struct config_directiv
     const struct config_statement *statement, void *object)
 {
 	config_error(b->report, statement->name.place,
-	    "a password does not stand in the "
-	    "configuration: put it into a file of its own and write password-file PATH;");
+	    "a %s does not stand in the configuration: put it into a file of its own and write "
+	    "%s-file PATH;",
+	    d->name, d->name);
 }

@@ -20,12 +20,17 @@ CONFIG_READER(relay_from)
 CONFIG_READER(recipients) /* of struct config_domain */
 CONFIG_READER(alias)
 CONFIG_READER(deliver)
+CONFIG_READER(password_command) /* of struct config_account */
+CONFIG_READER(mechanisms)
 CONFIG_READER(match) /* of struct config_route */
 CONFIG_READER(via)
 CONFIG_READER(refuse)
 CONFIG_READER(account)
-CONFIG_READER(own_login)
-CONFIG_READER(own_password_file)
+CONFIG_READER(own) /* login, password-file, password-command: of its anonymous account */
+CONFIG_READER(route_mechanisms)
+CONFIG_READER(sender)
+CONFIG_READER(header_from)
+CONFIG_READER(route_alias)
 CONFIG_READER(source)
 CONFIG_READER(log) /* of struct config */
 
@@ -52,6 +57,10 @@ bool config_put_via(struct buf *out, const struct config_via *via);
 
 /* ---- blocks ---- */
 
+/* Room for the origins of one object, and its defaults, as the table has them (config/build.c). */
+const struct config_origin *config_origins_make(struct config_builder *b, enum config_object kind);
+void config_set_defaults(struct config_builder *b, enum config_object kind, void *object);
+
 /* Reads the directives of a block into an object. */
 void config_read_children(struct config_builder *b, enum config_block block,
     const struct config_statement *statement, void *object);
@@ -59,7 +68,7 @@ void config_read_children(struct config_builder *b, enum config_block block,
 /* Values between { }, kept in the object around them. */
 void config_read_block(struct config_builder *b, const struct config_directive *d,
     const struct config_statement *statement, void *object);
-/* "password": refused with a remedy, and not repeated. */
+/* "password", "client-secret": refused with a remedy, and not repeated. */
 void config_read_password(struct config_builder *b, const struct config_directive *d,
     const struct config_statement *statement, void *object);
 
@@ -69,6 +78,9 @@ void config_read_listener(struct config_builder *b, const struct config_directiv
 void config_read_domain(struct config_builder *b, const struct config_directive *d,
     const struct config_statement *statement, void *object);
 void config_read_named_account(struct config_builder *b, const struct config_directive *d,
+    const struct config_statement *statement, void *object);
+/* object is the account. */
+void config_read_oauth(struct config_builder *b, const struct config_directive *d,
     const struct config_statement *statement, void *object);
 void config_read_route(struct config_builder *b, const struct config_directive *d,
     const struct config_statement *statement, void *object);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/show.h"
 
+#include "base/memory.h"
 #include "config/table.h"
 #include "config/value.h"
+
+#include <string.h>
 
 enum { LINE_MAX_BYTES = 64 * 1024 * 128 };
 
@@ -63,13 +66,31 @@ static void put_absent(struct show *s, const struct config_directive *d)
 	put(s, "\t# default\n");
 }
 
-/* A secret is never here: its file is named. */
+/* What comes from a file or a command, by the name of the directive; NULL: no secret. */
+static const char *secret_of(const struct config_directive *d)
+{
+	static const char *const secrets[][2] = {
+		{ "password-file", "password" },
+		{ "password-command", "password" },
+		{ "client-secret-file", "client secret" },
+		{ "key-file", "key" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
+		if (!strcmp(d->name, secrets[i][0]))
+			return secrets[i][1];
+	return NULL;
+}
+
+/* A secret is never here: where it comes from is named. */
 static void put_secret(struct show *s, const struct config_directive *d, struct buf *value)
 {
-	if (!span_equal(span_from_string(d->name), SPAN("password-file")))
+	const char *secret = secret_of(d);
+	if (!secret)
 		return;
 	put_indent(s);
-	put(s, "# password (from ");
+	put(s, "# ");
+	put(s, secret);
+	put(s, " (from ");
 	s->good = s->good && buf_append(s->out, buf_span(value));
 	put(s, ")\n");
 }
@@ -115,13 +136,9 @@ static bool block_is_absent(enum config_block block, const void *object)
 static void show_block(struct show *s, enum config_block block, const void *object,
     const struct config_origin *origins);
 
-static void show_values(struct show *s, const struct config_directive *d, const void *object,
+static void put_within(struct show *s, const struct config_directive *d, const void *object,
     const struct config_origin *origins)
 {
-	if (block_is_absent(d->child, object)) {
-		put_absent(s, d);
-		return;
-	}
 	put_indent(s);
 	put(s, d->name);
 	put(s, " {\n");
@@ -130,6 +147,25 @@ static void show_values(struct show *s, const struct config_directive *d, const 
 	s->indent--;
 	put_indent(s);
 	put(s, "}\n");
+}
+
+static void show_values(struct show *s, const struct config_directive *d, const void *object,
+    const struct config_origin *origins)
+{
+	if (block_is_absent(d->child, object)) {
+		put_absent(s, d);
+		return;
+	}
+	put_within(s, d, object, origins);
+}
+
+static void show_oauth(
+    struct show *s, const struct config_directive *d, const struct config_account *account)
+{
+	if (account->oauth)
+		put_within(s, d, account->oauth, account->oauth->origins);
+	else
+		put_absent(s, d);
 }
 
 /* On a route, what it could not obey is left out: as a directive it would be an error. */
@@ -152,6 +188,8 @@ static void show_block(struct show *s, enum config_block block, const void *obje
 			continue;
 		if (d->child == CONFIG_BLOCK_TOP)
 			show_row(s, d, object, origins);
+		else if (d->child == CONFIG_BLOCK_OAUTH)
+			show_oauth(s, d, object);
 		else if (config_blocks[d->child].object == kind)
 			show_values(s, d, object, origins);
 	}

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LOGIN_MAX = 255, ACCOUNT_NAME_MAX = 32, VALUE_TEXT_MAX = 64 };
+enum { LOGIN_MAX = 255, ACCOUNT_NAME_MAX = 32, VALUE_TEXT_MAX = 64, URL_MAX = 1000 };
 
 static bool fail(const char *text, struct fault *fault_out, const char *why)
 {
@@ -132,6 +132,11 @@ static bool convert_account_name(struct config_builder *b, const struct config_d
 const struct config_type config_type_account_name = { sizeof(const char *), convert_account_name,
 	print_text };
 
+static bool print_login(const struct config_directive *d, const void *value, struct buf *out)
+{
+	return **(const char *const *)value && print_text(d, value, out);
+}
+
 static bool convert_login(struct config_builder *b, const struct config_directive *d,
     const struct config_word *word, void *value, struct fault *fault_out)
 {
@@ -141,7 +146,50 @@ static bool convert_login(struct config_builder *b, const struct config_directiv
 	return true;
 }
 
-const struct config_type config_type_login = { sizeof(const char *), convert_login, print_text };
+const struct config_type config_type_login = { sizeof(const char *), convert_login, print_login };
+
+static bool convert_text(struct config_builder *b, const struct config_directive *d,
+    const struct config_word *word, void *value, struct fault *fault_out)
+{
+	char why[VALUE_TEXT_MAX];
+	snprintf(why, sizeof(why), "has not 1 to %lld bytes", (long long)d->max);
+	if (!*word->text || strlen(word->text) > (size_t)d->max)
+		return fail(word->text, fault_out, why);
+	set_text(b, word->text, value);
+	return true;
+}
+
+const struct config_type config_type_text = { sizeof(const char *), convert_text, print_text };
+
+/* Host, perhaps a port, perhaps a path; nothing that hides another host, and no fragment. */
+static bool is_https(struct span url)
+{
+	for (size_t i = 0; i < url.len; i++)
+		if ((unsigned char)url.data[i] <= ' ' || (unsigned char)url.data[i] > '~' ||
+		    strchr("#\\\"<>", url.data[i]))
+			return false;
+	return span_starts_with(url, SPAN("https://")) && url.len > 8 && url.len <= URL_MAX &&
+	       !strchr("/:?", url.data[8]);
+}
+
+static bool convert_https(struct config_builder *b, const struct config_directive *d,
+    const struct config_word *word, void *value, struct fault *fault_out)
+{
+	struct span url = span_from_string(word->text);
+	if (span_starts_with_nocase(url, SPAN("http://")))
+		return fail(
+		    word->text, fault_out, "is not https: a secret would be readable on the way");
+	if (span_find(url, '@') < url.len) {
+		fault_set(fault_out, FAULT_LOCAL, "a login does not belong in a URL");
+		return false;
+	}
+	if (!is_https(url))
+		return fail(word->text, fault_out, "is not a URL of the form https://host/path");
+	set_text(b, word->text, value);
+	return true;
+}
+
+const struct config_type config_type_https = { sizeof(const char *), convert_https, print_text };
 
 static bool convert_path(struct config_builder *b, const struct config_directive *d,
     const struct config_word *word, void *value, struct fault *fault_out)

@@ -11,7 +11,9 @@ extern const struct config_type config_type_ehlo;           /* const char *: dom
 extern const struct config_type config_type_mail;           /* const char * */
 extern const struct config_type config_type_mail_or_empty;  /* const char *: "empty" is NULL */
 extern const struct config_type config_type_account_name;   /* const char *: of this machine */
-extern const struct config_type config_type_login;          /* const char * */
+extern const struct config_type config_type_login;          /* const char *: never NULL */
+extern const struct config_type config_type_text;           /* const char *: at most d->max bytes */
+extern const struct config_type config_type_https;          /* const char *: a URL */
 extern const struct config_type config_type_path;           /* const char * */
 extern const struct config_type config_type_certificate;    /* const char *: a path */
 extern const struct config_type config_type_path_or_system; /* const char *: "system" is NULL */

@@ -49,6 +49,7 @@ static void every_global_directive_is_obeyed(void **state)
 	assert_string_equal(c->spool.path, "/srv/spool");
 	assert_int_equal(c->spool.min_free_bytes, 1 << 30);
 	assert_int_equal(c->spool.history_ms, 86400000);
+	assert_string_equal(c->state.path, "/srv/state");
 	assert_string_equal(c->bounce.reverse_path, "bounces@example.org");
 	assert_string_equal(c->bounce.from, "mailer@example.org");
 	assert_string_equal(c->admin.socket, "/run/other.sock");
@@ -121,7 +122,7 @@ static void every_directive_of_a_route_is_obeyed(void **state)
 {
 	const struct config *c = load(full_config);
 	const struct config_route *r = &c->routes[0];
-	assert_int_equal(c->route_count, 4);
+	assert_int_equal(c->route_count, 8);
 	assert_int_equal(r->pattern_count, 2);
 	assert_int_equal(r->match_count, 4);
 	assert_int_equal(r->matches[0].key, CONFIG_MATCH_KEY_SENDER);
@@ -160,6 +161,162 @@ static void every_directive_of_a_route_is_obeyed(void **state)
 	assert_int_equal(r->retry.first_ms, 10000);
 	assert_true(r->retry.factor == 3);
 	assert_int_equal(r->retry.max_ms, 1200000);
+	assert_int_equal(r->mechanism_count, 1);
+	assert_string_equal(r->mechanisms[0], "LOGIN");
+	assert_int_equal(r->sender.kind, CONFIG_SENDER_REPLACE);
+	assert_string_equal(r->sender.address, "out@example.net");
+	assert_null(r->sender.file);
+	assert_int_equal(r->header_from.kind, CONFIG_HEADER_FROM_KEEP_NAME);
+	assert_string_equal(r->header_from.address, "out@example.net");
+	assert_int_equal(r->alias_count, 2);
+	assert_string_equal(r->aliases[0].name, "root");
+	assert_string_equal(r->aliases[1].name, "info@example.com");
+	assert_int_equal(r->aliases[1].address_count, 2);
+	assert_string_equal(r->aliases[1].addresses[1], "c@example.net");
+	assert_string_equal(r->default_domain, "example.net");
+	config_unref(&c);
+}
+
+static void every_directive_of_an_account_is_obeyed(void **state)
+{
+	const struct config *c = load(full_config);
+	const struct config_account *a = &c->accounts[0];
+	assert_string_equal(a->certificate, "/etc/frank/client.pem");
+	assert_string_equal(a->key, "/etc/client-key.pem");
+	assert_int_equal(a->mechanism_count, 2);
+	assert_string_equal(a->mechanisms[0], "PLAIN");
+	assert_string_equal(a->mechanisms[1], "EXTERNAL");
+	assert_null(a->oauth);
+	assert_null(a->password_command);
+	assert_false(a->kerberos);
+	const struct config_account *krb = c->routes[4].account, *cmd = c->routes[5].account;
+	assert_true(krb->kerberos);
+	assert_string_equal(krb->login, "");
+	assert_string_equal(cmd->password_command[0], "pass");
+	assert_string_equal(cmd->password_command[2], "my mail");
+	assert_null(cmd->password_command[3]);
+	assert_string_equal(c->routes[6].account->password_command[0], "/etc/frank/bin/own");
+	assert_string_equal(c->routes[6].account->login, "o");
+	assert_string_equal(c->routes[5].mechanisms[0], "NTLM");
+	assert_int_equal(c->routes[4].mechanism_count, 0);
+	config_unref(&c);
+}
+
+static void every_directive_of_oauth_is_obeyed(void **state)
+{
+	const struct config *c = load(full_config);
+	const struct config_oauth *o = c->routes[3].account->oauth;
+	assert_non_null(o);
+	assert_int_equal(o->preset, CONFIG_OAUTH_PRESET_MICROSOFT365);
+	assert_int_equal(o->flow, CONFIG_OAUTH_FLOW_CODE);
+	assert_string_equal(o->tenant, "contoso.example");
+	assert_string_equal(o->client_id, "1b4e");
+	assert_string_equal(o->client_secret_file, "/etc/frank/secrets/ms");
+	assert_null(o->key_file);
+	assert_string_equal(o->authorization_endpoint, "https://id.example.org/a");
+	assert_null(o->device_endpoint);
+	assert_string_equal(o->token_endpoint, "https://id.example.org/t");
+	assert_string_equal(o->scope, "one two");
+	assert_string_equal(o->trust, "/etc/id.pem");
+	config_unref(&c);
+}
+
+static void a_from_rule_follows_the_sender_rule(void **state)
+{
+	const struct config *c = load(full_config);
+	const struct config_route *map = &c->routes[3], *own = &c->routes[4], *name = &c->routes[5];
+	assert_int_equal(map->sender.kind, CONFIG_SENDER_MAP);
+	assert_string_equal(map->sender.file, "/etc/frank/senders");
+	assert_int_equal(map->header_from.kind, CONFIG_HEADER_FROM_MAP);
+	assert_string_equal(map->header_from.file, "/etc/frank/senders");
+	assert_int_equal(own->sender.kind, CONFIG_SENDER_KEEP);
+	assert_int_equal(own->header_from.kind, CONFIG_HEADER_FROM_REPLACE);
+	assert_string_equal(own->header_from.address, "x@example.org");
+	assert_null(name->header_from.address);
+	assert_null(name->header_from.file);
+	config_unref(&c);
+}
+
+#define MICROSOFT "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/"
+
+/* What a preset fills in; NULL: nothing. */
+static const struct preset_case {
+	const char *oauth;
+	enum config_oauth_flow flow;
+	const char *authorization, *device, *token, *scope;
+	unsigned connections_max, rate;
+} preset_cases[] = {
+	{ "preset microsoft365; tenant contoso.example; client-id x;", CONFIG_OAUTH_FLOW_DEVICE,
+	    NULL, MICROSOFT "devicecode", MICROSOFT "token",
+	    "https://outlook.office.com/SMTP.Send offline_access", 3, 30 },
+	{ "preset microsoft365; tenant contoso.example; client-id x; flow code;",
+	    CONFIG_OAUTH_FLOW_CODE, MICROSOFT "authorize", NULL, MICROSOFT "token",
+	    "https://outlook.office.com/SMTP.Send offline_access", 3, 30 },
+	{ "preset microsoft365; tenant contoso.example; client-id x; flow client-credentials; "
+	  "client-secret-file s;",
+	    CONFIG_OAUTH_FLOW_CLIENT_CREDENTIALS, NULL, NULL, MICROSOFT "token",
+	    "https://outlook.office365.com/.default", 3, 30 },
+	{ "preset microsoft365; tenant contoso.example; client-id x; scope mine; "
+	  "token-endpoint https://a.example/t;",
+	    CONFIG_OAUTH_FLOW_DEVICE, NULL, MICROSOFT "devicecode", "https://a.example/t", "mine",
+	    3, 30 },
+	{ "preset gmail; client-id x; client-secret-file s;", CONFIG_OAUTH_FLOW_CODE,
+	    "https://accounts.google.com/o/oauth2/v2/auth", NULL,
+	    "https://oauth2.googleapis.com/token", "https://mail.google.com/", 5, 0 },
+	{ "preset gmail; flow service-account; key-file k;", CONFIG_OAUTH_FLOW_SERVICE_ACCOUNT,
+	    NULL, NULL, "https://oauth2.googleapis.com/token", "https://mail.google.com/", 5, 0 },
+	{ "flow client-credentials; client-id x; client-secret-file s; "
+	  "token-endpoint https://a.example:8443/t;",
+	    CONFIG_OAUTH_FLOW_CLIENT_CREDENTIALS, NULL, NULL, "https://a.example:8443/t", NULL, 20,
+	    0 },
+};
+
+static void same(const char *is, const char *want)
+{
+	if (want)
+		assert_string_equal(is, want);
+	else
+		assert_null(is);
+}
+
+static void presets_fill_in_what_their_flow_needs(void **state)
+{
+	for (size_t i = 0; i < sizeof(preset_cases) / sizeof(preset_cases[0]); i++) {
+		const struct preset_case *want = &preset_cases[i];
+		char text[1024];
+		snprintf(text, sizeof(text),
+		    "account a { login b; oauth { %s } } route * { via smtp://h; account a; }",
+		    want->oauth);
+		const struct config *c = load(text);
+		const struct config_oauth *o = c->accounts[0].oauth;
+		assert_int_equal(o->flow, want->flow);
+		same(o->authorization_endpoint, want->authorization);
+		same(o->device_endpoint, want->device);
+		same(o->token_endpoint, want->token);
+		same(o->scope, want->scope);
+		assert_int_equal(c->routes[0].connections_max, want->connections_max);
+		assert_int_equal(c->routes[0].rate.count, want->rate);
+		config_unref(&c);
+	}
+}
+
+static void what_a_preset_fills_in_says_so(void **state)
+{
+	const struct config *c =
+	    load("account a { login b; oauth { preset microsoft365; tenant t; client-id x; } }\n"
+		 "route *@a.b { via smtp://h; account a; connections-max 2; }\n"
+		 "route * { via smtp://h; account a; }");
+	struct buf shown;
+	buf_init(&shown, 1 << 20);
+	assert_true(config_show(c, &shown));
+	const char *text = buf_string(&shown);
+	assert_non_null(strstr(text, "\t\tflow device;\t# preset microsoft365\n"));
+	assert_non_null(strstr(text, "/t/oauth2/v2.0/token;\t# preset microsoft365\n"));
+	assert_non_null(strstr(text, "\t\t# authorization-endpoint: the preset's"));
+	assert_non_null(strstr(text, "\tconnections-max 2;\t# /etc/frank/frank.conf:2\n"));
+	assert_non_null(strstr(text, "\tconnections-max 3;\t# preset microsoft365\n"));
+	assert_non_null(strstr(text, "\trate 30/m;\t# preset microsoft365\n"));
+	buf_fini(&shown);
 	config_unref(&c);
 }
 
@@ -180,7 +337,7 @@ static void routes_may_refuse_sign_in_by_themselves_and_inherit(void **state)
 	assert_int_equal(own->retry.max_ms, 7200000);
 	assert_string_equal(own->ehlo, "relay.example.org");
 	assert_null(own->tls_trust);
-	assert_int_equal(c->routes[3].vias[0].scheme, CONFIG_SCHEME_DISCARD);
+	assert_int_equal(c->routes[7].vias[0].scheme, CONFIG_SCHEME_DISCARD);
 	config_unref(&c);
 }
 
@@ -191,7 +348,8 @@ static void no_directive_is_left_out_of_these_tests(void **state)
 {
 	static const char *const openings[] = { "hostname ", "listen lan ", "domain example.org ",
 		"account up ", "route *@example.net " };
-	static const char *const excluded[] = { "# refuse:", "# login:", "# password-file:" };
+	static const char *const excluded[] = { "# refuse:", "# login:", "# password-file:",
+		"# password-command:", "# oauth:", "kerberos no;" };
 	const struct config *c = load(full_config);
 	struct buf shown;
 	buf_init(&shown, 1 << 20);
@@ -232,6 +390,7 @@ static void an_empty_file_gives_the_defaults(void **state)
 	assert_string_equal(c->spool.path, "/var/spool/frank");
 	assert_int_equal(c->spool.min_free_bytes, 256 << 20);
 	assert_int_equal(c->spool.history_ms, 7 * 86400000LL);
+	assert_string_equal(c->state.path, "/var/lib/frank");
 	assert_null(c->bounce.reverse_path);
 	assert_string_equal(c->bounce.from, "postmaster@box.example.org");
 	assert_int_equal(c->log.target, LOG_TARGET_STDERR);
@@ -381,6 +540,8 @@ static void show_names_origins_and_only_the_files_of_secrets(void **state)
 	assert_non_null(strstr(text, "hostname relay.example.org;\t# /etc/frank/frank.conf:1\n"));
 	assert_non_null(strstr(text, "# password (from /run/secret)"));
 	assert_non_null(strstr(text, "# password (from /etc/frank/secrets/other)"));
+	assert_non_null(strstr(text, "# password (from pass show \"my mail\")"));
+	assert_non_null(strstr(text, "# client secret (from /etc/frank/secrets/ms)"));
 	assert_non_null(strstr(text, "\tstrict no;\t# default\n"));
 	buf_fini(&shown);
 	buf_init(&shown, 100);
@@ -415,6 +576,11 @@ int main(void)
 		cmocka_unit_test(every_directive_of_a_listener_is_obeyed),
 		cmocka_unit_test(every_directive_of_a_domain_is_obeyed),
 		cmocka_unit_test(every_directive_of_a_route_is_obeyed),
+		cmocka_unit_test(every_directive_of_an_account_is_obeyed),
+		cmocka_unit_test(every_directive_of_oauth_is_obeyed),
+		cmocka_unit_test(a_from_rule_follows_the_sender_rule),
+		cmocka_unit_test(presets_fill_in_what_their_flow_needs),
+		cmocka_unit_test(what_a_preset_fills_in_says_so),
 		cmocka_unit_test(routes_may_refuse_sign_in_by_themselves_and_inherit),
 		cmocka_unit_test(no_directive_is_left_out_of_these_tests),
 		cmocka_unit_test(an_empty_file_gives_the_defaults),

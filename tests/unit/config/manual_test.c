@@ -128,7 +128,9 @@ static const char *filler(const char *block, const char *name)
 	if (!strcmp(block, "domain"))
 		return strcmp(name, "deliver") ? "deliver discard;" : "";
 	if (!strcmp(block, "account"))
-		return strcmp(name, "login") ? "login a;" : "password-file b;";
+		return "";
+	if (!strcmp(block, "account oauth"))
+		return "login a;";
 	if (!strcmp(name, "login"))
 		return "via smtp://h; password-file b;";
 	if (!strcmp(name, "password-file"))
@@ -149,7 +151,7 @@ static void wrap_example(const char *block, const char *name, const char *exampl
 		    !strcmp(objects[i], "domain") ? "a.b"
 		    : i == 3                      ? "*"
 						  : "x",
-		    example, filler(objects[i], name));
+		    example, filler(strcmp(block, "account oauth") ? objects[i] : block, name));
 		return;
 	}
 	snprintf(out, 1024, "%s", example);
