@@ -21,6 +21,7 @@ postmaster postmaster@example.org;
 tls {{ certificate {certificate}; key {key}; }}
 users {{ file {users}; }}
 spool {{ path {spool}; min-free 1MB; {spool_extra} }}
+state {{ path {state}; }}
 admin {{ socket {socket}; }}
 {extra}
 {routes}
@@ -68,6 +69,7 @@ class Frank:
         self.port, self.submission, self.submissions = (stage.port() for _ in range(3))
         self.spool = spool or os.path.join(self.directory, 'spool')
         os.makedirs(self.spool, mode=0o700, exist_ok=True)
+        self.state = os.path.join(self.directory, 'state')
         self.socket = os.path.join(self.directory, 'admin.sock')
         self.users = os.path.join(self.directory, 'users')
         self.configuration = os.path.join(self.directory, 'frank.conf')
@@ -91,8 +93,8 @@ class Frank:
         self._values.update(values)
         self.stage.write(self.configuration, CONFIGURATION.format(
             listeners=self._listeners, certificate=self.certificate.certificate,
-            key=self.certificate.key, users=self.users, spool=self.spool, socket=self.socket,
-            **self._values))
+            key=self.certificate.key, users=self.users, spool=self.spool, state=self.state,
+            socket=self.socket, **self._values))
 
     def add_user(self, login, password):
         done = self.command('user', 'add', login, '--password-file', '-', stdin=password + '\n')
