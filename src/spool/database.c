@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SCHEMA_VERSION 1
+/* 2: rows may be of the second form (spool/pack.h); the tables are those of 1. */
+#define SCHEMA_VERSION 2
+#define SCHEMA_UPGRADABLE 1
 #define APPLICATION_ID 0x46726e6b /* "Frnk" */
 
 static const char schema[] =
     "PRAGMA application_id = 1181904491;"
-    "PRAGMA user_version = 1;"
+    "PRAGMA user_version = 2;"
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE hop (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE);"
     "CREATE TABLE message ("
@@ -134,6 +136,15 @@ static bool pragma_number(
 	return ok;
 }
 
+/* The rows stay as they are, and are read as such. The mark keeps an older program from misreading
+   the rows that come from now on. */
+static bool upgrade(struct spool_database *database, struct fault *fault_out)
+{
+	return execute(database, "BEGIN IMMEDIATE", fault_out) &&
+	       execute(database, "PRAGMA user_version = 2", fault_out) &&
+	       execute(database, "COMMIT", fault_out);
+}
+
 static bool check_version(struct spool_database *database, bool create, struct fault *fault_out)
 {
 	int64_t version, application, tables;
@@ -143,6 +154,8 @@ static bool check_version(struct spool_database *database, bool create, struct f
 		return false;
 	if (version == SCHEMA_VERSION && application == APPLICATION_ID)
 		return true;
+	if (version == SCHEMA_UPGRADABLE && application == APPLICATION_ID)
+		return upgrade(database, fault_out);
 	if (tables != 0 || version != 0) {
 		fault_set(fault_out, FAULT_LOCAL,
 		    "%s is %s (form %lld; this version knows form %d)", database->path,

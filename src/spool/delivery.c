@@ -16,6 +16,7 @@ static void recipient_fini(struct spool_recipient *recipient)
 	spool_text_set(&recipient->address, span_of(NULL, 0));
 	spool_text_set(&recipient->reply, span_of(NULL, 0));
 	spool_text_set(&recipient->remote_id, span_of(NULL, 0));
+	spool_text_set(&recipient->orcpt, span_of(NULL, 0));
 }
 
 struct spool_delivery *spool_delivery_create(struct spool_message *message, struct span hop)

@@ -56,7 +56,7 @@ static struct span text_copy(char **to, struct span text)
 struct spool_message *spool_message_create(uint64_t id, const struct spool_envelope *envelope)
 {
 	size_t texts = envelope->reverse_path.len + envelope->login.len + envelope->client.len +
-		       envelope->helo.len + envelope->listener.len;
+		       envelope->helo.len + envelope->listener.len + envelope->envid.len;
 	struct spool_message *message = mem_alloc(sizeof(*message) + texts);
 	char *to = (char *)(message + 1);
 	message->id = id;
@@ -66,6 +66,7 @@ struct spool_message *spool_message_create(uint64_t id, const struct spool_envel
 	message->envelope.client = text_copy(&to, envelope->client);
 	message->envelope.helo = text_copy(&to, envelope->helo);
 	message->envelope.listener = text_copy(&to, envelope->listener);
+	message->envelope.envid = text_copy(&to, envelope->envid);
 	atomic_init(&message->references, 1);
 	return message;
 }

@@ -3,8 +3,11 @@
 
 #include <assert.h>
 
-#define ENVELOPE_VERSION 1
-#define DELIVERY_VERSION 1
+#define ENVELOPE_VERSION 2
+#define DELIVERY_VERSION 2
+#define FIRST_VERSION 1
+#define DSN_VERSION 2 /* since when ENVID, NOTIFY and ORCPT are there */
+#define NOTIFY_MAX 15 /* all its bits */
 
 static void put_number(struct buf *to, uint64_t number)
 {
@@ -99,18 +102,20 @@ void spool_pack_envelope(struct buf *to, const struct spool_envelope *envelope)
 	put_text(to, envelope->listener);
 	put_number(to, envelope->flags);
 	put_time(to, envelope->received_ms);
+	put_text(to, envelope->envid);
 }
 
 bool spool_unpack_envelope(struct span from, struct spool_envelope *envelope_out)
 {
-	struct spool_envelope envelope;
+	struct spool_envelope envelope = { 0 };
 	uint64_t version;
-	if (!take_number(&from, &version) || version < ENVELOPE_VERSION ||
+	if (!take_number(&from, &version) || version < FIRST_VERSION ||
 	    !take_text(&from, &envelope.reverse_path) || !take_text(&from, &envelope.login) ||
 	    !take_text(&from, &envelope.client) || !take_text(&from, &envelope.helo) ||
 	    !take_text(&from, &envelope.listener) ||
 	    !take_small(&from, UINT32_MAX, &envelope.flags) ||
-	    !take_time(&from, &envelope.received_ms))
+	    !take_time(&from, &envelope.received_ms) ||
+	    (version >= DSN_VERSION && !take_text(&from, &envelope.envid)))
 		return false;
 	*envelope_out = envelope;
 	return true;
@@ -131,10 +136,12 @@ void spool_pack_delivery(struct buf *to, const struct spool_delivery *delivery)
 		put_number(to, recipient->state);
 		put_reply(to, recipient->reply);
 		put_reply(to, recipient->remote_id);
+		put_number(to, recipient->notify);
+		put_text(to, recipient->orcpt);
 	}
 }
 
-static bool unpack_recipient(struct span *from, struct spool_delivery *delivery)
+static bool unpack_recipient(struct span *from, uint64_t version, struct spool_delivery *delivery)
 {
 	struct span address;
 	unsigned state;
@@ -145,21 +152,23 @@ static bool unpack_recipient(struct span *from, struct spool_delivery *delivery)
 		return false;
 	recipient->state = (enum spool_recipient_state)state;
 	return take_owned_text(from, &recipient->reply) &&
-	       take_owned_text(from, &recipient->remote_id);
+	       take_owned_text(from, &recipient->remote_id) &&
+	       (version < DSN_VERSION || (take_small(from, NOTIFY_MAX, &recipient->notify) &&
+					     take_owned_text(from, &recipient->orcpt)));
 }
 
 bool spool_unpack_delivery(struct span *from, struct spool_delivery *delivery)
 {
 	uint64_t version;
 	unsigned count;
-	if (!take_number(from, &version) || version < DELIVERY_VERSION ||
+	if (!take_number(from, &version) || version < FIRST_VERSION ||
 	    !take_owned_text(from, &delivery->route) || !take_time(from, &delivery->expires_ms) ||
 	    !take_time(from, &delivery->warn_ms) || !take_time(from, &delivery->last_attempt_ms) ||
 	    !take_owned_text(from, &delivery->reply) ||
 	    !take_small(from, SPOOL_RECIPIENTS_MAX, &count))
 		return false;
 	for (unsigned i = 0; i < count; i++)
-		if (!unpack_recipient(from, delivery))
+		if (!unpack_recipient(from, version, delivery))
 			return false;
 	return true;
 }

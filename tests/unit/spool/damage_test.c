@@ -264,9 +264,62 @@ static void a_queue_of_a_later_version_is_refused(void **state)
 	struct fault fault;
 	fixture_open(&f);
 	fixture_close(&f);
-	run_sql(&f, "PRAGMA user_version = 2");
+	run_sql(&f, "PRAGMA user_version = 3");
 	assert_null(spool_store_open(f.path, &f.settings, &fault));
 	assert_non_null(strstr(fault.text, "later version"));
+	fixture_remove(&f);
+}
+
+/* As the first version wrote its rows: without ENVID, NOTIFY and ORCPT, which stand at their ends.
+ */
+static void turn_into_version_1(struct fixture *f)
+{
+	run_sql(f, "UPDATE message SET envelope = "
+		   "CAST(x'01' || substr(envelope, 2, length(envelope) - 2) AS BLOB);"
+		   "UPDATE delivery SET data = "
+		   "CAST(x'01' || substr(data, 2, length(data) - 3) AS BLOB);"
+		   "PRAGMA user_version = 1");
+}
+
+static int64_t version_of(struct fixture *f)
+{
+	char path[256];
+	sqlite3_stmt *statement;
+	sqlite3 *db;
+	snprintf(path, sizeof(path), "%s/queue.db", f->path);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	int64_t version = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	return version;
+}
+
+static void a_queue_of_the_first_version_is_read_and_marked(void **state)
+{
+	struct fixture f = { 0 };
+	fixture_open(&f);
+	fixture_accept(&f, 1, 100, FIXTURE_HOP);
+	fixture_close(&f);
+	turn_into_version_1(&f);
+	fixture_open(&f);
+	assert_int_equal(version_of(&f), 2);
+	fixture_accept(&f, 2, 100, FIXTURE_HOP);
+	for (uint64_t id = 1; id <= 2; id++) {
+		struct spool_delivery *delivery = fixture_lease(&f);
+		assert_int_equal(delivery->message->id, id);
+		assert_int_equal(delivery->recipient_count, 1);
+		assert_int_equal(delivery->recipients[0].notify, 0);
+		assert_int_equal(delivery->message->envelope.envid.len, 0);
+		assert_true(fixture_body_is_intact(delivery->message));
+		delivery->recipients[0].state = SPOOL_RECIPIENT_DELIVERED;
+		fixture_result(&f, delivery);
+	}
+	struct spool_entry *entry = fixture_show(&f, 1);
+	assert_int_equal(entry->state, SPOOL_MESSAGE_DONE);
+	spool_entry_destroy(&entry);
 	fixture_remove(&f);
 }
 
@@ -289,6 +342,7 @@ int main(void)
 		cmocka_unit_test(a_damaged_row_is_set_aside_and_the_others_are_served),
 		cmocka_unit_test(a_damaged_database_is_refused_in_a_sentence),
 		cmocka_unit_test(a_queue_of_a_later_version_is_refused),
+		cmocka_unit_test(a_queue_of_the_first_version_is_read_and_marked),
 		cmocka_unit_test(a_spool_that_is_not_there_is_not_made_unasked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

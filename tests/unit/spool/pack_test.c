@@ -21,6 +21,8 @@ static struct spool_delivery *sample(struct spool_message *message)
 	delivery->recipients[1].state = SPOOL_RECIPIENT_FAILED;
 	spool_text_set(&delivery->recipients[1].reply, SPAN("550 5.1.1 no"));
 	spool_text_set(&delivery->recipients[2].remote_id, SPAN("4Wx"));
+	delivery->recipients[0].notify = 15;
+	spool_text_set(&delivery->recipients[2].orcpt, SPAN("rfc822;x+2By@example.org"));
 	return delivery;
 }
 
@@ -44,6 +46,9 @@ static void a_delivery_comes_back_as_it_went(void **state)
 	assert_int_equal(got->recipient_count, 3);
 	assert_int_equal(got->recipients[1].state, SPOOL_RECIPIENT_FAILED);
 	assert_true(span_equal(got->recipients[2].remote_id, SPAN("4Wx")));
+	assert_int_equal(got->recipients[0].notify, 15);
+	assert_int_equal(got->recipients[1].notify, 0);
+	assert_true(span_equal(got->recipients[2].orcpt, SPAN("rfc822;x+2By@example.org")));
 	struct list *link;
 	while ((link = list_take_first(&out)) != NULL) {
 		got = LIST_ENTRY(link, struct spool_delivery, link);
@@ -85,7 +90,8 @@ static void no_prefix_of_an_envelope_is_taken_for_one(void **state)
 		.helo = SPAN("h"),
 		.listener = SPAN("s"),
 		.flags = 1000,
-		.received_ms = FIXTURE_NOW };
+		.received_ms = FIXTURE_NOW,
+		.envid = SPAN("QQ314159") };
 	struct spool_envelope got;
 	struct buf packed;
 	buf_init(&packed, SPOOL_PACK_MAX);
@@ -94,6 +100,7 @@ static void no_prefix_of_an_envelope_is_taken_for_one(void **state)
 		assert_false(spool_unpack_envelope(span_head(buf_span(&packed), len), &got));
 	assert_true(spool_unpack_envelope(buf_span(&packed), &got));
 	assert_true(span_equal(got.listener, SPAN("s")));
+	assert_true(span_equal(got.envid, SPAN("QQ314159")));
 	assert_int_equal(got.flags, 1000);
 	buf_fini(&packed);
 }
