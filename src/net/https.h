@@ -35,8 +35,8 @@ struct https_question {
 
 /* What the server said, whatever its status. The body belongs to the transfer. */
 struct https_answer {
-	unsigned status; /* 200, 302, 500, … */
-	bool json;       /* its Content-Type is application/json, or ends with +json */
+	unsigned status;        /* 200, 302, 500, … */
+	bool json;              /* its Content-Type is application/json, or ends with +json */
 	int64_t retry_after_ms; /* 0: not said; at most an hour */
 	struct span body;
 };
@@ -52,7 +52,8 @@ struct https_transfer;
 
 /* For one loop. NULL when libcurl cannot be had (FAULT_LOCAL). */
 struct https_client *https_client_create(struct net_loop *loop, struct fault *fault_out);
-/* Transfers under way end without a call. Not from within done. Accepts NULL; clears the pointer. */
+/* Transfers under way end without a call. Not from within done. Accepts NULL; clears the pointer.
+ */
 void https_client_destroy(struct https_client **client);
 
 /* Copies what the question holds; the form is wiped at the end. Freed by itself after done. */
