@@ -240,6 +240,8 @@ static void close_session(struct smtp_client *c)
 /* Both sides know where they are, so that QUIT is understood as what it is. */
 static bool may_say_quit(const struct smtp_client *c)
 {
+	if (c->ahead_sent > 0)
+		return false;
 	if (c->over)
 		return c->failure == SMTP_CLIENT_FAILURE_REFUSED ||
 		       c->failure == SMTP_CLIENT_FAILURE_TLS_NOT_OFFERED ||

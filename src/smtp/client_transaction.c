@@ -80,6 +80,16 @@ static bool is_sound(const struct smtp_client_transaction *t)
 	       is_sound_parameter(t->envid);
 }
 
+static void take_what_is_ahead(struct smtp_client *c)
+{
+	if (c->ahead_sent == 0)
+		return;
+	assert(c->ahead_sent == step_data(c) + 1 && !c->reset_needed);
+	c->step_sent = c->ahead_sent;
+	c->octets_unanswered = c->ahead_octets;
+	c->ahead_sent = 0;
+}
+
 bool smtp_client_mail(struct smtp_client *c, const struct smtp_client_transaction *t)
 {
 	size_t first = c->reset_needed ? STEP_RSET : STEP_MAIL;
@@ -91,6 +101,7 @@ bool smtp_client_mail(struct smtp_client *c, const struct smtp_client_transactio
 	c->transaction = *t;
 	c->step_sent = c->step_answered = first;
 	c->octets_unanswered = 0;
+	take_what_is_ahead(c);
 	c->accepted_count = c->answered_count = 0;
 	c->transaction_failed = c->mail_accepted = c->content_ended = false;
 	mem_free(c->accepted);
@@ -175,6 +186,43 @@ static bool may_send(const struct smtp_client *c)
 			      c->octets_unanswered + octets > UNANSWERED_OCTETS_MAX))
 		return false;
 	return octets <= c->output->max - c->output->len;
+}
+
+static bool may_go_ahead(const struct smtp_client *c)
+{
+	return !c->over && c->stage == SMTP_CLIENT_STAGE_MESSAGE && !c->transaction_failed &&
+	       c->extensions.pipelining && !c->settings.pipelining_off && !c->settings.lmtp &&
+	       c->ahead_sent == 0 && !c->eof && !c->timed_out;
+}
+
+/* All commands of the transaction in hand, or 0 when they are too many for one group. */
+static size_t all_octets(const struct smtp_client *c)
+{
+	size_t octets = 0;
+
+	if (step_data(c) >= UNANSWERED_MAX)
+		return 0;
+	for (size_t step = STEP_MAIL; step <= step_data(c); step++)
+		octets += step_octets(c, step);
+	return octets <= UNANSWERED_OCTETS_MAX && octets <= c->output->max - c->output->len ? octets
+											    : 0;
+}
+
+bool smtp_client_mail_ahead(struct smtp_client *c, const struct smtp_client_transaction *next)
+{
+	struct smtp_client_transaction current = c->transaction;
+
+	if (!may_go_ahead(c) || !is_sound(next))
+		return false;
+	c->transaction = *next;
+	c->ahead_octets = all_octets(c);
+	if (c->ahead_octets > 0) {
+		for (size_t step = STEP_MAIL; step <= step_data(c); step++)
+			send_step(c, step);
+		c->ahead_sent = step_data(c) + 1;
+	}
+	c->transaction = current;
+	return c->ahead_sent > 0;
 }
 
 /* The final dot, as soon as output has room for it. */
@@ -363,7 +411,7 @@ void smtp_client_on_message(struct smtp_client *c)
 
 void smtp_client_probe(struct smtp_client *c)
 {
-	assert(c->owes == SMTP_CLIENT_OWES_COMMAND);
+	assert(c->owes == SMTP_CLIENT_OWES_COMMAND && c->ahead_sent == 0);
 	c->pending &= ~SMTP_CLIENT_BIT(SMTP_CLIENT_READY);
 	smtp_client_enter(c, SMTP_CLIENT_STAGE_RSET);
 	c->probing = true;

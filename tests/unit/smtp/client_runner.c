@@ -134,10 +134,11 @@ static void begin_ladder(struct run *r)
 	act(r, &action);
 }
 
-static void on_ready(struct run *r)
+static struct smtp_client_transaction transaction_of(const struct run *r)
 {
 	const struct scenario *s = r->scenario;
-	struct smtp_client_transaction t = {
+
+	return (struct smtp_client_transaction){
 		.reverse_path = span_from_string(s->from),
 		.recipients = r->recipients,
 		.recipient_count = r->recipient_count,
@@ -145,8 +146,14 @@ static void on_ready(struct run *r)
 		.body_8bit = s->body_8bit,
 		.smtputf8 = s->smtputf8,
 	};
+}
 
-	if (r->messages_left == 0) {
+static void on_ready(struct run *r)
+{
+	const struct scenario *s = r->scenario;
+	struct smtp_client_transaction t = transaction_of(r);
+
+	if (r->messages_left == 0 || (s->quits && !r->first_message)) {
 		smtp_client_quit(&r->client);
 		return;
 	}
@@ -174,6 +181,10 @@ static void send_content(struct run *r)
 			flush(r);
 	}
 	smtp_client_content_end(&r->client);
+	if (r->scenario->ahead && r->messages_left > 0) {
+		struct smtp_client_transaction next = transaction_of(r);
+		note(r, smtp_client_mail_ahead(&r->client, &next) ? "= ahead\n" : "= not ahead\n");
+	}
 }
 
 static void on_event(struct run *r, const struct smtp_client_event *event)

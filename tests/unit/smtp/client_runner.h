@@ -32,6 +32,8 @@ struct scenario {
 	bool body_8bit, smtputf8;
 	unsigned messages; /* 0: one, where from is set */
 	bool probe;        /* before each message but the first */
+	bool ahead;        /* the next message is begun behind the dot */
+	bool quits;        /* instead of going on, although it was begun */
 	/* Each is sent once the client waits, and gets a CRLF; within one, lines are separated by
 	   CRLF. "<EOF>" and "<TIMEOUT>" are what they say; "<RAW>..." gets no CRLF. */
 	const char *server[32];

@@ -102,6 +102,176 @@ static const struct scenario scenarios[] = {
 			"reply 221 bye\n",
 	},
 	{
+	    .name = "the next message begins behind the dot",
+	    ONE,
+	    TEXT,
+	    .messages = 2,
+	    .ahead = true,
+	    .server = { PIPED, "250 ok\r\n250 ok\r\n354 go",
+		"250 first\r\n250 ok\r\n250 ok\r\n354 go", "250 second", "221 bye" },
+	    .want = "* READY\n"
+		    "C: MAIL FROM:<a@example.org>\n"
+		    "C: RCPT TO:<b@example.net>\n"
+		    "C: DATA\n"
+		    "S: 250 ok\n"
+		    "S: 250 ok\n"
+		    "S: 354 go\n"
+		    "* RECIPIENT 0 250 ok\n"
+		    "* CONTENT\n"
+		    "= ahead\n"
+		    "C: hello\n"
+		    "C: .\n"
+		    "C: MAIL FROM:<a@example.org>\n"
+		    "C: RCPT TO:<b@example.net>\n"
+		    "C: DATA\n"
+		    "S: 250 first\n"
+		    "S: 250 ok\n"
+		    "S: 250 ok\n"
+		    "S: 354 go\n"
+		    "* MESSAGE all 250 first\n"
+		    "* READY\n"
+		    "* RECIPIENT 0 250 ok\n"
+		    "* CONTENT\n"
+		    "C: hello\n"
+		    "C: .\n"
+		    "S: 250 second\n"
+		    "* MESSAGE all 250 second\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
+	},
+	{
+	    .name = "a message refused at its end does not harm the one begun behind it",
+	    ONE,
+	    TEXT,
+	    .messages = 2,
+	    .ahead = true,
+	    .server = { PIPED, "250 ok\r\n250 ok\r\n354 go", "554 no spam", "250 ok\r\n250 ok",
+		"354 go", "250 second", "221 bye" },
+	    .want = "* READY\n"
+		    "C: MAIL FROM:<a@example.org>\n"
+		    "C: RCPT TO:<b@example.net>\n"
+		    "C: DATA\n"
+		    "S: 250 ok\n"
+		    "S: 250 ok\n"
+		    "S: 354 go\n"
+		    "* RECIPIENT 0 250 ok\n"
+		    "* CONTENT\n"
+		    "= ahead\n"
+		    "C: hello\n"
+		    "C: .\n"
+		    "C: MAIL FROM:<a@example.org>\n"
+		    "C: RCPT TO:<b@example.net>\n"
+		    "C: DATA\n"
+		    "S: 554 no spam\n"
+		    "* MESSAGE all 554 no spam\n"
+		    "* READY\n"
+		    "S: 250 ok\n"
+		    "S: 250 ok\n"
+		    "* RECIPIENT 0 250 ok\n"
+		    "S: 354 go\n"
+		    "* CONTENT\n"
+		    "C: hello\n"
+		    "C: .\n"
+		    "S: 250 second\n"
+		    "* MESSAGE all 250 second\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
+	},
+	{
+	    .name = "the message begun behind the dot is refused",
+	    ONE,
+	    TEXT,
+	    .messages = 2,
+	    .ahead = true,
+	    .server = { PIPED, "250 ok\r\n250 ok\r\n354 go",
+		"250 first\r\n450 later\r\n503 no MAIL\r\n503 no MAIL", "221 bye" },
+	    .want = "* READY\n"
+		    "C: MAIL FROM:<a@example.org>\n"
+		    "C: RCPT TO:<b@example.net>\n"
+		    "C: DATA\n"
+		    "S: 250 ok\n"
+		    "S: 250 ok\n"
+		    "S: 354 go\n"
+		    "* RECIPIENT 0 250 ok\n"
+		    "* CONTENT\n"
+		    "= ahead\n"
+		    "C: hello\n"
+		    "C: .\n"
+		    "C: MAIL FROM:<a@example.org>\n"
+		    "C: RCPT TO:<b@example.net>\n"
+		    "C: DATA\n"
+		    "S: 250 first\n"
+		    "S: 450 later\n"
+		    "S: 503 no MAIL\n"
+		    "S: 503 no MAIL\n"
+		    "* MESSAGE all 250 first\n"
+		    "* READY\n"
+		    "* TRANSACTION_FAILED MAIL 450 later\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
+	},
+	{
+	    .name = "who has begun the next message leaves without QUIT, which would be content",
+	    ONE,
+	    TEXT,
+	    .messages = 2,
+	    .ahead = true,
+	    .quits = true,
+	    .server = { PIPED, "250 ok\r\n250 ok\r\n354 go", "250 first" },
+	    .want = "* READY\n"
+		    "C: MAIL FROM:<a@example.org>\n"
+		    "C: RCPT TO:<b@example.net>\n"
+		    "C: DATA\n"
+		    "S: 250 ok\n"
+		    "S: 250 ok\n"
+		    "S: 354 go\n"
+		    "* RECIPIENT 0 250 ok\n"
+		    "* CONTENT\n"
+		    "= ahead\n"
+		    "C: hello\n"
+		    "C: .\n"
+		    "C: MAIL FROM:<a@example.org>\n"
+		    "C: RCPT TO:<b@example.net>\n"
+		    "C: DATA\n"
+		    "S: 250 first\n"
+		    "* MESSAGE all 250 first\n"
+		    "* READY\n"
+		    "* CLOSED\n",
+	},
+	{
+	    .name = "nothing goes ahead without PIPELINING",
+	    ONE,
+	    TEXT,
+	    .messages = 2,
+	    .ahead = true,
+	    .quits = true,
+	    .server = { STEPS, "250 ok", "250 ok", "354 go", "250 first", "221 bye" },
+	    .want = "* READY\n"
+		    "C: MAIL FROM:<a@example.org>\n"
+		    "S: 250 ok\n"
+		    "C: RCPT TO:<b@example.net>\n"
+		    "S: 250 ok\n"
+		    "* RECIPIENT 0 250 ok\n"
+		    "C: DATA\n"
+		    "S: 354 go\n"
+		    "* CONTENT\n"
+		    "= not ahead\n"
+		    "C: hello\n"
+		    "C: .\n"
+		    "S: 250 first\n"
+		    "* MESSAGE all 250 first\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
+	},
+	{
 	    .name = "pipelining switched off",
 	    .settings = { .pipelining_off = true },
 	    ONE,
