@@ -6,13 +6,17 @@ from peers.stage import Failure, run
 
 
 class Certificate:
-    """A self-signed ECDSA P-256 certificate. `days` below zero makes one that has expired."""
+    """A self-signed ECDSA P-256 certificate. `days` below zero makes one that has expired; `mail` is
+    a mail address that it names, as a client's certificate does."""
 
-    def __init__(self, stage, name='localhost', addresses=('127.0.0.1',), days=30, rsa=False):
+    def __init__(self, stage, name='localhost', addresses=('127.0.0.1',), days=30, rsa=False,
+                 mail=None):
         directory = stage.subdirectory('certificate')
         self.certificate = os.path.join(directory, 'cert.pem')
         self.key = os.path.join(directory, 'key.pem')
         names = [f'DNS:{name}'] + [f'IP:{address}' for address in addresses]
+        if mail:
+            names = [f'email:{mail}']
         kind = ['rsa:2048'] if rsa else ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
         argv = ['openssl', 'req', '-x509', '-nodes', '-newkey', *kind,
                 '-subj', f'/CN={name}', '-addext', 'subjectAltName=' + ','.join(names),

@@ -75,6 +75,11 @@ mail_path = {mail}/%{{user}}''',
 }
 
 
+def version():
+    text = run(['/usr/sbin/dovecot', '--version']).stdout.decode()
+    return tuple(map(int, re.match(r'(\d+)\.(\d+)', text).groups()))
+
+
 class Dovecot:
     """users: {'name@domain': 'password'}; LMTP delivers to these and to nobody else."""
 
@@ -102,9 +107,7 @@ class Dovecot:
             raise Failure('Dovecot does not start: ' + self.process.text())
 
     def _configuration(self, mechanisms):
-        version = run(['/usr/sbin/dovecot', '--version']).stdout.decode()
-        major, minor = map(int, re.match(r'(\d+)\.(\d+)', version).groups())
-        new = (major, minor) >= (2, 4)
+        new = version() >= (2, 4)
         names = VERSION_2_4 if new else VERSION_2_3
         head = 'dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n' if new else ''
         paths = {'users': self.users, 'mail': self.mail}
