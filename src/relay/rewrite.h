@@ -21,44 +21,46 @@
 
 /* Of one route. Zeroed: nothing is rewritten. */
 struct rewrite {
-	const struct config_route *route; /* NULL: none */
-	struct rewrite_map *sender_map;   /* NULL: no such rule */
-	struct rewrite_map *from_map;     /* the same as sender_map where both name one file */
+	const struct config_route *route;
+	const char *default_domain;     /* its own or the relay's; NULL: bare names stay */
+	struct rewrite_map *sender_map; /* NULL: no such rule */
+	struct rewrite_map *from_map;   /* the same one where both name one file */
 };
 
-/* Reads the maps. False with a sentence (FAULT_LOCAL); rewrite_fini() is due all the same. */
-bool rewrite_init(
-    struct rewrite *rewrite, const struct config_route *route, struct fault *fault_out);
+/* Reads the maps. config and route live longer. On failure (FAULT_LOCAL) rewrite is zeroed. */
+bool rewrite_init(struct rewrite *rewrite, const struct config *config,
+    const struct config_route *route, struct fault *fault_out);
 void rewrite_fini(struct rewrite *rewrite);
 
-/* The reverse-path for the hop. submitted: bare names may be completed. True when it is another
-   one; then *as_out lives as long as rewrite and *scratch, which is cleared first. */
-bool rewrite_sender(const struct rewrite *rewrite, struct span sender, bool submitted,
+/* The reverse-path for the hop. is_ours: from somebody who may send, or made here, so that bare
+   names are completed. True when it is another one; *as_out lives as long as rewrite and the next
+   change of scratch, which is cleared first. */
+bool rewrite_sender(const struct rewrite *rewrite, struct span sender, bool is_ours,
     struct buf *scratch, struct span *as_out);
 
 /* Whether a header must be looked at at all. */
-bool rewrite_wants_header(const struct rewrite *rewrite, bool submitted);
+bool rewrite_wants_header(const struct rewrite *rewrite, bool is_ours);
 
 /* Appends the header for the hop, see message_rewrite(). sender is the original reverse-path. False
    at b's ceiling. */
-bool rewrite_header(const struct rewrite *rewrite, struct span sender, bool submitted,
+bool rewrite_header(const struct rewrite *rewrite, struct span sender, bool is_ours,
     struct span header, struct buf *b, struct message_rewrite_result *result_out);
 
 /*
- * For "frank route test", and for a submitted message: what the hop would see of this sender and of
- * a From field with this value. Both are appended, unescaped; false: stays as it is (then nothing
- * is appended). from may be empty.
+ * For "frank route test": what the hop would be given for this sender, and for a From field with
+ * this value (empty: the one that submission adds, which holds the sender). Appended to out,
+ * unescaped; false: it stays as it is.
  */
 bool rewrite_preview_sender(const struct rewrite *rewrite, struct span sender, struct buf *out);
 bool rewrite_preview_from(
     const struct rewrite *rewrite, struct span sender, struct span from, struct buf *out);
 
-/* The alias of a route for this recipient, or NULL. A name without "@" stands for the bare name and
-   for name@domain, domain being the route's default-domain or the relay's own name. */
+/* The alias of a route for this recipient, or NULL. A name without "@" is meant for the bare name
+   and for name@domain, where domain is what completes bare names, or the relay's hostname. */
 const struct config_alias *rewrite_find_alias(
     const struct config *config, const struct config_route *route, struct span recipient);
 
-/* What completes bare names on this route: NULL, they stay. */
+/* What completes bare names on this route: its own default-domain or the relay's; or NULL. */
 const char *rewrite_default_domain(const struct config *config, const struct config_route *route);
 
 #endif
