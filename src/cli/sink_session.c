@@ -144,6 +144,11 @@ static void step_auth(struct sink_session *s, enum sasl_outcome outcome)
 	case SASL_OUTCOME_IDENTITY:
 		auth_decided(s, check_password(s));
 		break;
+	case SASL_OUTCOME_LOOKUP:
+	case SASL_OUTCOME_PROVED:
+	case SASL_OUTCOME_REFUSED:
+		assert(!"PLAIN and LOGIN, which alone are offered, end in an identity");
+		break;
 	case SASL_OUTCOME_MALFORMED:
 		auth_failed(s, SMTP_REPLY_AUTH_MALFORMED, s->sasl.sentence);
 		break;

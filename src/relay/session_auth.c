@@ -5,6 +5,8 @@
 #include "relay/events.h"
 #include "relay/watch.h"
 
+#include <assert.h>
+
 static void begin_line(const struct session *s, struct log_line *line, enum event event)
 {
 	char address[NET_ADDRESS_TEXT_MAX];
@@ -102,6 +104,11 @@ static void act(struct session *s, enum sasl_outcome outcome)
 		break;
 	case SASL_OUTCOME_IDENTITY:
 		check(s);
+		break;
+	case SASL_OUTCOME_LOOKUP:
+	case SASL_OUTCOME_PROVED:
+	case SASL_OUTCOME_REFUSED:
+		assert(!"PLAIN and LOGIN, which alone are offered, end in an identity");
 		break;
 	case SASL_OUTCOME_MALFORMED:
 		fail(s, SMTP_REPLY_AUTH_MALFORMED, s->sasl->sentence);

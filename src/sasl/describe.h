@@ -3,14 +3,19 @@
 #define FRANK_SASL_DESCRIBE_H
 
 /*
- * AUTH payloads made fit to be shown: mechanism, decoded identity and length, never a secret:
+ * A client's AUTH payloads made fit to be shown: mechanism, decoded identity and length, never a
+ * secret, and never what one could be guessed from (a digest, a proof):
  *
  *	[PLAIN: user "scan", password hidden, 24 octets]
  *	[LOGIN: user "scan", 4 octets]
  *	[LOGIN: password hidden, 8 octets]
+ *	[CRAM-MD5: user "scan", digest hidden, 37 octets]
+ *	[SCRAM-SHA-256: user "scan", not bound to TLS, 48 octets]
+ *	[SCRAM-SHA-256-PLUS: proof hidden, bound by "tls-exporter" with 32 octets, 188 octets]
+ *	[XOAUTH2: user "scan@example.org", token hidden with 1204 octets, 1260 octets]
  *
- * The figure counts decoded octets; what cannot be decoded is counted as it came and not shown. A
- * part that may be a secret is treated as one.
+ * The last figure counts decoded octets; what cannot be decoded is counted as it came and not
+ * shown. A part that may be a secret is treated as one.
  */
 
 #include "base/buf.h"

@@ -2,6 +2,8 @@
 #include "sasl/ladder.h"
 
 #include "base/escape.h"
+#include "base/memory.h"
+#include "sasl/ladder_words.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -13,11 +15,46 @@ enum phase {
 	PHASE_ENDED,
 };
 
-enum { CHALLENGES_MAX = 4, CANCELS_MAX = 2, BYTES_MAX = 1024 };
+enum { CHALLENGES_MAX = 8, CANCELS_MAX = 2, RANDOM_MIN = 16 };
 
 static unsigned bit(enum sasl_mechanism mechanism)
 {
 	return 1u << mechanism;
+}
+
+static struct span name_in_hand(const struct sasl_ladder *l)
+{
+	if (l->exchanges == 0)
+		return SPAN("");
+	return span_from_string(sasl_mechanism_name(l->client.mechanism));
+}
+
+static void end(struct sasl_ladder *l)
+{
+	l->phase = PHASE_ENDED;
+	buf_fini(&l->bytes);
+	sasl_client_fini(&l->client);
+}
+
+/* With the sentence that stands there. */
+static void give_up_as_said(
+    struct sasl_ladder *l, struct sasl_ladder_action *action, enum sasl_trouble trouble)
+{
+	end(l);
+	action->kind = SASL_LADDER_GIVE_UP;
+	action->mechanism = name_in_hand(l);
+	action->trouble = trouble;
+	action->sentence = l->sentence;
+}
+
+__attribute__((format(printf, 2, 3))) static void say(
+    struct sasl_ladder *l, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(l->sentence, sizeof(l->sentence), format, arguments);
+	va_end(arguments);
 }
 
 __attribute__((format(printf, 4, 5))) static void give_up(struct sasl_ladder *l,
@@ -28,36 +65,15 @@ __attribute__((format(printf, 4, 5))) static void give_up(struct sasl_ladder *l,
 	va_start(arguments, format);
 	vsnprintf(l->sentence, sizeof(l->sentence), format, arguments);
 	va_end(arguments);
-	l->phase = PHASE_ENDED;
-	buf_fini(&l->bytes);
-	action->kind = SASL_LADDER_GIVE_UP;
-	action->trouble = trouble;
-	action->sentence = l->sentence;
+	give_up_as_said(l, action, trouble);
 }
 
 /* Which mechanism, and which way. */
 
-static bool may_use(const struct sasl_ladder *l, enum sasl_mechanism mechanism)
-{
-	struct span only = l->settings.only_mechanism;
-
-	return only.len == 0 ||
-	       span_equal_nocase(only, span_from_string(sasl_mechanism_name(mechanism)));
-}
-
-static void find_offered(struct sasl_ladder *l)
-{
-	enum sasl_mechanism mechanism;
-
-	for (size_t i = 0; i < l->settings.offered_count; i++) {
-		if (sasl_mechanism_find(l->settings.offered[i], &mechanism) &&
-		    may_use(l, mechanism))
-			l->offered |= bit(mechanism);
-	}
-}
-
 static bool first_way_has_initial(const struct sasl_ladder *l, enum sasl_mechanism mechanism)
 {
+	if (!sasl_client_permits_initial(mechanism))
+		return false;
 	if (l->memory->way[mechanism] != SASL_WAY_UNKNOWN)
 		return l->memory->way[mechanism] == SASL_WAY_WITH_INITIAL;
 	switch (l->settings.initial_response) {
@@ -71,6 +87,40 @@ static bool first_way_has_initial(const struct sasl_ladder *l, enum sasl_mechani
 	return sasl_client_prefers_initial(mechanism);
 }
 
+/* Every exchange has octets of its own, made of those of the ladder. */
+static void make_random(struct sasl_ladder *l)
+{
+	struct buf seed;
+	bool made;
+
+	if (l->settings.random.len == 0)
+		return;
+	buf_init_secret(&seed, 256);
+	made = buf_printf(&seed, "%u ", l->exchanges) &&
+	       buf_append(&seed, span_head(l->settings.random, RANDOM_MIN)) &&
+	       sasl_digest(SASL_HASH_SHA_256, buf_span(&seed), l->random);
+	buf_fini(&seed);
+	assert(made);
+}
+
+static void start_client(struct sasl_ladder *l, enum sasl_mechanism mechanism, bool with_initial)
+{
+	struct sasl_client_settings settings = {
+		.credentials = l->settings.credentials,
+		.binding = l->settings.binding,
+		.binding_offered = l->binding_offered,
+		.scram_cache = l->settings.scram_cache,
+		.scram_iterations_min = l->settings.scram_iterations_min,
+	};
+
+	l->exchanges++;
+	make_random(l);
+	settings.random = span_of(l->random, sizeof(l->random));
+	buf_clear(&l->bytes);
+	sasl_client_fini(&l->client);
+	sasl_client_start(&l->client, mechanism, &settings, with_initial, &l->bytes);
+}
+
 static void start(struct sasl_ladder *l, enum sasl_mechanism mechanism, bool with_initial,
     struct sasl_ladder_action *action)
 {
@@ -80,9 +130,7 @@ static void start(struct sasl_ladder *l, enum sasl_mechanism mechanism, bool wit
 		l->tried_without |= bit(mechanism);
 	l->phase = PHASE_EXCHANGE;
 	l->challenges = l->cancels = 0;
-	l->initial_ignored = false;
-	buf_clear(&l->bytes);
-	sasl_client_start(&l->client, mechanism, &l->settings.credentials, with_initial, &l->bytes);
+	start_client(l, mechanism, with_initial);
 	action->kind = SASL_LADDER_START;
 	action->mechanism = span_from_string(sasl_mechanism_name(mechanism));
 	action->has_initial = with_initial;
@@ -111,6 +159,8 @@ static void start_next_mechanism(struct sasl_ladder *l, struct sasl_ladder_actio
 
 	if (find_next_mechanism(l, &mechanism))
 		start(l, mechanism, first_way_has_initial(l, mechanism), action);
+	else if (l->unable)
+		give_up(l, action, SASL_TROUBLE_LOCAL, "%s", l->last_reply);
 	else
 		give_up(l, action, SASL_TROUBLE_CONFUSED,
 		    "the server lists mechanisms for signing in and understands none of them: %s",
@@ -122,7 +172,7 @@ static void start_other_way(struct sasl_ladder *l, struct sasl_ladder_action *ac
 {
 	enum sasl_mechanism mechanism = l->client.mechanism;
 
-	if (!(l->tried_with & bit(mechanism)))
+	if (!(l->tried_with & bit(mechanism)) && sasl_client_permits_initial(mechanism))
 		start(l, mechanism, true, action);
 	else if (!(l->tried_without & bit(mechanism)))
 		start(l, mechanism, false, action);
@@ -132,34 +182,10 @@ static void start_other_way(struct sasl_ladder *l, struct sasl_ladder_action *ac
 
 /* The beginning. */
 
-static void list_offered(const struct sasl_ladder *l, char *out, size_t size)
+static void give_up_unusable(struct sasl_ladder *l, struct sasl_ladder_action *action)
 {
-	struct buf list;
-
-	buf_init(&list, 1024);
-	for (size_t i = 0; i < l->settings.offered_count; i++) {
-		if (i)
-			buf_append_byte(&list, ' ');
-		buf_append(&list, l->settings.offered[i]);
-	}
-	escape_to(out, size, buf_span(&list));
-	buf_fini(&list);
-}
-
-static void give_up_mechanisms(struct sasl_ladder *l, struct sasl_ladder_action *action)
-{
-	char offered[160], only[40];
-
-	list_offered(l, offered, sizeof(offered));
-	if (l->settings.only_mechanism.len)
-		give_up(l, action, SASL_TROUBLE_NO_MECHANISM,
-		    "the server offers %s for signing in, and only %s may be used%s", offered,
-		    escape_to(only, sizeof(only), l->settings.only_mechanism),
-		    l->settings.tls_active ? "" : " (without TLS)");
-	else
-		give_up(l, action, SASL_TROUBLE_NO_MECHANISM,
-		    "the server offers %s for signing in, and Frank can use only PLAIN and LOGIN",
-		    offered);
+	sasl_ladder_explain(&l->settings, l->sentence, sizeof(l->sentence));
+	give_up_as_said(l, action, SASL_TROUBLE_NO_MECHANISM);
 }
 
 void sasl_ladder_begin(struct sasl_ladder *l, const struct sasl_ladder_settings *settings,
@@ -169,8 +195,10 @@ void sasl_ladder_begin(struct sasl_ladder *l, const struct sasl_ladder_settings 
 
 	*action_out = (struct sasl_ladder_action){ 0 };
 	*l = (struct sasl_ladder){ .settings = *settings, .memory = memory };
-	buf_init_secret(&l->bytes, BYTES_MAX);
-	find_offered(l);
+	assert(settings->random.len == 0 || settings->random.len >= RANDOM_MIN);
+	buf_init_secret(&l->bytes, SASL_CLIENT_BYTES_MAX);
+	l->offered = sasl_ladder_usable(settings);
+	l->binding_offered = sasl_ladder_binding_is_offered(settings);
 	if (!sasl_credentials_are_sound(&settings->credentials, &why))
 		give_up(l, action_out, SASL_TROUBLE_CREDENTIALS, "%s", why);
 	else if (!settings->tls_active && !settings->cleartext_allowed)
@@ -180,23 +208,27 @@ void sasl_ladder_begin(struct sasl_ladder *l, const struct sasl_ladder_settings 
 		give_up(l, action_out, SASL_TROUBLE_NOT_OFFERED, "the server does not offer AUTH%s",
 		    settings->tls_active ? "" : "; many servers offer it only under TLS");
 	else if (l->offered == 0)
-		give_up_mechanisms(l, action_out);
+		give_up_unusable(l, action_out);
 	else
 		start_next_mechanism(l, action_out);
 }
 
 void sasl_ladder_fini(struct sasl_ladder *l)
 {
-	buf_fini(&l->bytes);
-	l->client = (struct sasl_client){ 0 };
-	l->settings.credentials = (struct sasl_credentials){ 0 };
+	end(l);
+	mem_wipe(l->random, sizeof(l->random));
+	l->settings = (struct sasl_ladder_settings){ 0 };
 }
 
 /* Challenges. */
 
 static void cancel(struct sasl_ladder *l, struct sasl_ladder_action *action)
 {
-	if (l->cancels++ == CANCELS_MAX) {
+	if (l->cancels++ == CANCELS_MAX && l->verdict != SASL_TROUBLE_NONE) {
+		give_up_as_said(l, action, l->verdict);
+		return;
+	}
+	if (l->cancels > CANCELS_MAX) {
 		give_up(l, action, SASL_TROUBLE_CONFUSED,
 		    "the server goes on asking after the login was cancelled");
 		return;
@@ -205,12 +237,36 @@ static void cancel(struct sasl_ladder *l, struct sasl_ladder_action *action)
 	action->kind = SASL_LADDER_CANCEL;
 }
 
+/* An initial response that was ignored is no payload of the exchange. */
 static void respond(struct sasl_ladder *l, struct sasl_ladder_action *action)
 {
-	if (l->client.mechanism == SASL_MECHANISM_PLAIN && l->client.with_initial)
-		l->initial_ignored = true;
+	bool counts_initial = l->client.with_initial && !l->client.initial_ignored;
+
 	action->kind = SASL_LADDER_RESPOND;
 	action->bytes = buf_span(&l->bytes);
+	action->payload = l->client.step - 1 + counts_initial;
+}
+
+/* The server breaks the mechanism: nothing follows the cancellation. */
+static void distrust(struct sasl_ladder *l, struct sasl_ladder_action *action)
+{
+	say(l, "%s: %s", sasl_mechanism_name(l->client.mechanism), l->client.sentence);
+	l->verdict = SASL_TROUBLE_UNTRUSTED;
+	cancel(l, action);
+}
+
+static void strike_mechanism(struct sasl_ladder *l)
+{
+	l->tried_with |= bit(l->client.mechanism);
+	l->tried_without |= bit(l->client.mechanism);
+}
+
+static void pass_over(struct sasl_ladder *l, struct sasl_ladder_action *action)
+{
+	snprintf(l->last_reply, sizeof(l->last_reply), "%s", l->client.sentence);
+	l->unable = true;
+	strike_mechanism(l);
+	cancel(l, action);
 }
 
 static void remember_prompt(struct sasl_ladder *l, struct span challenge)
@@ -240,7 +296,18 @@ void sasl_ladder_challenge(
 	case SASL_CLIENT_UNEXPECTED:
 		cancel(l, action_out);
 		break;
+	case SASL_CLIENT_UNTRUSTED:
+		distrust(l, action_out);
+		break;
+	case SASL_CLIENT_UNABLE:
+		pass_over(l, action_out);
+		break;
 	}
+}
+
+bool sasl_ladder_is_slow(const struct sasl_ladder *l)
+{
+	return l->phase == PHASE_EXCHANGE && sasl_client_is_slow(&l->client);
 }
 
 /* Replies. */
@@ -276,19 +343,26 @@ static void remember_success(struct sasl_ladder *l, bool with_initial)
 
 static void finish(struct sasl_ladder *l, struct sasl_ladder_action *action)
 {
-	bool with_initial = l->client.with_initial && !l->initial_ignored;
+	bool with_initial = l->client.with_initial && !l->client.initial_ignored;
 
+	if (!sasl_client_may_succeed(&l->client)) {
+		give_up(l, action, SASL_TROUBLE_UNTRUSTED,
+		    "%s: the server accepts the login and does not prove that it knows the secret",
+		    sasl_mechanism_name(l->client.mechanism));
+		return;
+	}
 	remember_success(l, with_initial);
-	l->phase = PHASE_ENDED;
-	buf_fini(&l->bytes);
+	end(l);
 	action->kind = SASL_LADDER_DONE;
-	action->mechanism = span_from_string(sasl_mechanism_name(l->client.mechanism));
+	action->mechanism = name_in_hand(l);
 	action->has_initial = with_initial;
 }
 
 static void on_cancelled(struct sasl_ladder *l, unsigned code, struct sasl_ladder_action *action)
 {
-	if (code < 400)
+	if (l->verdict != SASL_TROUBLE_NONE)
+		give_up_as_said(l, action, l->verdict);
+	else if (code < 400)
 		give_up(l, action, SASL_TROUBLE_CONFUSED,
 		    "the server accepts a login that was cancelled: %s", l->last_reply);
 	else if (code < 500)
@@ -296,6 +370,32 @@ static void on_cancelled(struct sasl_ladder *l, unsigned code, struct sasl_ladde
 		    "the server cannot check the login now: %s", l->last_reply);
 	else
 		start_other_way(l, action);
+}
+
+/* What this secret could still be used with. */
+static void strike_secret(struct sasl_ladder *l)
+{
+	enum sasl_secret refused = sasl_mechanism_secret(l->client.mechanism);
+
+	for (int i = 0; i < SASL_MECHANISM_COUNT; i++) {
+		if (sasl_mechanism_secret((enum sasl_mechanism)i) == refused)
+			l->offered &= ~(1u << i);
+	}
+}
+
+static void refuse(struct sasl_ladder *l, struct sasl_ladder_action *action)
+{
+	enum sasl_mechanism next;
+
+	strike_secret(l);
+	if (find_next_mechanism(l, &next))
+		start_next_mechanism(l, action);
+	else if (l->client.sentence[0])
+		give_up(l, action, SASL_TROUBLE_REFUSED, "the server refused the login: %s; %s",
+		    l->last_reply, l->client.sentence);
+	else
+		give_up(l, action, SASL_TROUBLE_REFUSED, "the server refused the login: %s",
+		    l->last_reply);
 }
 
 static void on_refused(
@@ -307,12 +407,10 @@ static void on_refused(
 		give_up(l, action, SASL_TROUBLE_NO_TLS,
 		    "the server takes a login only under TLS: %s", l->last_reply);
 	} else if (blames_mechanism(text)) {
-		l->tried_with |= bit(l->client.mechanism);
-		l->tried_without |= bit(l->client.mechanism);
+		strike_mechanism(l);
 		start_next_mechanism(l, action);
 	} else {
-		give_up(l, action, SASL_TROUBLE_REFUSED, "the server refused the login: %s",
-		    l->last_reply);
+		refuse(l, action);
 	}
 }
 

@@ -11,7 +11,6 @@ static enum sasl_outcome read_name(struct sasl_server *s, struct span name)
 {
 	if (!sasl_server_take_name(s, name))
 		return SASL_OUTCOME_MALFORMED;
-	s->step = STEP_NAME;
 	s->challenge = SPAN("Password:");
 	return SASL_OUTCOME_CHALLENGE;
 }
@@ -45,9 +44,10 @@ static enum sasl_client_result respond(struct buf *out, struct span bytes)
 	return SASL_CLIENT_RESPOND;
 }
 
-void sasl_login_client_initial(struct sasl_client *c, struct buf *out)
+void sasl_login_client_start(struct sasl_client *c, bool with_initial, struct buf *out)
 {
-	respond(out, c->credentials.login);
+	if (with_initial)
+		respond(out, c->settings.credentials.login);
 }
 
 enum sasl_client_result sasl_login_client_step(
@@ -56,16 +56,16 @@ enum sasl_client_result sasl_login_client_step(
 	bool name_sent = c->with_initial || c->step > 1;
 
 	if (!name_sent)
-		return respond(out, c->credentials.login);
+		return respond(out, c->settings.credentials.login);
 	if (sasl_prompt_asks_for_name(challenge)) {
 		/* Behind an initial response the other way is better than a guess. */
 		if (c->with_initial || c->name_repeated || c->secret_sent)
 			return SASL_CLIENT_NAME_AGAIN;
 		c->name_repeated = true;
-		return respond(out, c->credentials.login);
+		return respond(out, c->settings.credentials.login);
 	}
 	if (c->secret_sent)
 		return SASL_CLIENT_UNEXPECTED;
 	c->secret_sent = true;
-	return respond(out, c->credentials.password);
+	return respond(out, c->settings.credentials.password);
 }

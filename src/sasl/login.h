@@ -16,7 +16,7 @@
 enum sasl_outcome sasl_login_server_start(
     struct sasl_server *s, bool has_initial, struct span initial);
 enum sasl_outcome sasl_login_server_step(struct sasl_server *s, struct span response);
-void sasl_login_client_initial(struct sasl_client *c, struct buf *out);
+void sasl_login_client_start(struct sasl_client *c, bool with_initial, struct buf *out);
 enum sasl_client_result sasl_login_client_step(
     struct sasl_client *c, struct span challenge, struct buf *out);
 

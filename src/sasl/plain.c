@@ -91,16 +91,17 @@ enum sasl_outcome sasl_plain_server_step(struct sasl_server *s, struct span resp
 
 static void append_token(struct sasl_client *c, struct buf *out)
 {
-	bool fits = buf_append_byte(out, '\0') && buf_append(out, c->credentials.login) &&
-		    buf_append_byte(out, '\0') && buf_append(out, c->credentials.password);
+	bool fits = buf_append_byte(out, '\0') && buf_append(out, c->settings.credentials.login) &&
+		    buf_append_byte(out, '\0') && buf_append(out, c->settings.credentials.password);
 
 	assert(fits);
 	c->secret_sent = true;
 }
 
-void sasl_plain_client_initial(struct sasl_client *c, struct buf *out)
+void sasl_plain_client_start(struct sasl_client *c, bool with_initial, struct buf *out)
 {
-	append_token(c, out);
+	if (with_initial)
+		append_token(c, out);
 }
 
 /* A server that asks for the token although it has come has ignored the initial response. One that
@@ -112,6 +113,7 @@ enum sasl_client_result sasl_plain_client_step(
 		return SASL_CLIENT_NAME_AGAIN;
 	if (c->step > 1)
 		return SASL_CLIENT_UNEXPECTED;
+	c->initial_ignored = c->with_initial;
 	append_token(c, out);
 	return SASL_CLIENT_RESPOND;
 }

@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct span names[] = { { "PLAIN", 5 }, { "LOGIN", 5 }, { "NTLM", 4 },
 		{ "plain", 5 } };
-	struct span offered[4];
+	struct span offered[4], only = SPAN("LOGIN");
 	struct sasl_memory memory = { 0 };
 	struct sasl_ladder ladder;
 	struct sasl_ladder_action action;
@@ -93,8 +93,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (data[1] & 1u << i)
 			offered[settings.offered_count++] = names[i];
 	}
-	if (data[1] & 0x80)
-		settings.only_mechanism = SPAN("LOGIN");
+	settings.only = &only;
+	settings.only_count = data[1] >> 7;
 	sasl_ladder_begin(&ladder, &settings, &memory, &action);
 	if (!settings.tls_active && !settings.cleartext_allowed)
 		assert(action.kind == SASL_LADDER_GIVE_UP);

@@ -81,7 +81,9 @@ static void check_bytes(struct buf *out, const char *want)
 
 static void challenges_are_answered_by_order_and_never_with_a_secret_for_a_name(void **state)
 {
-	const struct sasl_credentials credentials = { SPAN("scan"), SPAN("secret") };
+	const struct sasl_client_settings settings = {
+		.credentials = { SPAN("scan"), SPAN("secret") },
+	};
 	struct buf out;
 
 	buf_init_secret(&out, 1024);
@@ -90,7 +92,7 @@ static void challenges_are_answered_by_order_and_never_with_a_secret_for_a_name(
 		struct sasl_client c;
 
 		print_message("%s\n", e->name);
-		sasl_client_start(&c, e->mechanism, &credentials, e->with_initial, &out);
+		sasl_client_start(&c, e->mechanism, &settings, e->with_initial, &out);
 		check_bytes(&out, e->initial);
 		for (size_t k = 0; k < 5 && e->steps[k].challenge; k++) {
 			struct span challenge = span_from_string(e->steps[k].challenge);
@@ -98,6 +100,7 @@ static void challenges_are_answered_by_order_and_never_with_a_secret_for_a_name(
 			assert_int_equal(sasl_client_step(&c, challenge, &out), e->steps[k].want);
 			check_bytes(&out, e->steps[k].response);
 		}
+		sasl_client_fini(&c);
 	}
 	buf_fini(&out);
 }
@@ -133,14 +136,15 @@ static void credentials_that_cannot_travel_are_named(void **state)
 static void the_longest_credentials_fit(void **state)
 {
 	static char text[600];
-	const struct sasl_credentials credentials = { span_of(text, SASL_NAME_MAX),
-		span_of(text, SASL_PASSWORD_MAX) };
+	const struct sasl_client_settings settings = {
+		.credentials = { span_of(text, SASL_NAME_MAX), span_of(text, SASL_PASSWORD_MAX) },
+	};
 	struct sasl_client c;
 	struct buf out;
 
 	memset(text, 'x', sizeof(text));
 	buf_init_secret(&out, 1024);
-	sasl_client_start(&c, SASL_MECHANISM_PLAIN, &credentials, true, &out);
+	sasl_client_start(&c, SASL_MECHANISM_PLAIN, &settings, true, &out);
 	assert_int_equal(out.len, 2 + SASL_NAME_MAX + SASL_PASSWORD_MAX);
 	buf_fini(&out);
 }

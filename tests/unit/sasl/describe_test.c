@@ -32,7 +32,7 @@ static const struct describe_case {
 	{ "LOGIN", 2, "c2VjcmV0", "[LOGIN: password hidden, 6 octets]" },
 	{ "LOGIN", 1, "*", "[LOGIN: cancelled]" },
 	{ "LOGIN", 0, "G1sySg==", "[LOGIN: user \"\\x1b[2J\", 4 octets]" },
-	{ "XOAUTH2", 0, "c2VjcmV0", "[XOAUTH2: hidden, 6 octets]" },
+	{ "XOAUTH2", 0, "c2VjcmV0", "[XOAUTH2: malformed, hidden, 6 octets]" },
 };
 
 static void payloads_show_the_user_and_no_secret(void **state)
