@@ -302,7 +302,7 @@ struct config_route {
 	struct config_header_from_rule header_from;
 	struct config_alias *aliases;
 	size_t alias_count;
-	const char *default_domain; /* completes bare addresses; NULL: they stay */
+	const char *default_domain; /* its own or the global one; NULL: bare addresses stay */
 };
 
 /* ---- the whole ---- */

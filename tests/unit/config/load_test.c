@@ -334,6 +334,7 @@ static void routes_may_refuse_sign_in_by_themselves_and_inherit(void **state)
 	assert_int_equal(own->lifetime_ms, 3 * 86400000LL);
 	assert_int_equal(own->delay_warning_ms, 2 * 3600000LL);
 	assert_true(own->retry.factor == 1.5);
+	assert_string_equal(own->default_domain, "example.org");
 	assert_int_equal(own->retry.max_ms, 7200000);
 	assert_string_equal(own->ehlo, "relay.example.org");
 	assert_null(own->tls_trust);
