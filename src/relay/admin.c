@@ -31,6 +31,7 @@ static const struct command {
 	{ "hop list", admin_hop },
 	{ "hop show", admin_hop },
 	{ "hop forget", admin_hop },
+	{ "token list", admin_token },
 	{ "trace", admin_follow },
 };
 

@@ -19,6 +19,7 @@
  *	{"progress":n}	messages changed so far; about once a second
  *	{"status":{…}}	status
  *	{"hop":{…}}	hop list, hop show, hop forget
+ *	{"token":{…}}	token list: an OAuth account
  *	{"line":{…}}	trace: a line of a dialogue. Goes on until the client leaves
  *	{"note":"…"}	for people
  *	{"error":"…"}	the request is no good, or could not be carried out

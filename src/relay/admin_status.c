@@ -2,6 +2,7 @@
 #include "base/moment.h"
 #include "relay/admin_client.h"
 #include "relay/admin_json.h"
+#include "relay/admin_token.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -90,7 +91,8 @@ static json_t *hop_json(struct status *status, const struct hop *hop)
 	}
 	if (hop->why[0] == '\0')
 		return object;
-	admin_json_set_time(object, "paused_until", hop->paused_until_ms);
+	admin_json_set_time(object, "paused_until",
+	    schedule_pause_ends_ms(&status->control->schedule, hop));
 	admin_json_set_string(object, "why", hop->why);
 	if (is_in_trouble(hop))
 		add_problem(status, "%s is paused: %s", hop->key, hop->why);
@@ -208,6 +210,32 @@ static json_t *certificate_json(struct status *status)
 	return object;
 }
 
+/* A provider that is down for a while is no news yet; one that stays so while no token is left is.
+ */
+#define TOKEN_PATIENCE_MS (5 * 60 * 1000)
+
+static void judge_token(struct status *status, const struct oauth_report *report)
+{
+	bool late = report->state == OAUTH_TOKEN_PENDING && report->last_error &&
+		    status->now_ms - report->expires_ms > TOKEN_PATIENCE_MS;
+
+	if (report->dead || late)
+		add_problem(status, "account %s: %s", report->label, report->last_error);
+}
+
+static json_t *tokens_json(struct status *status)
+{
+	struct oauth_keeper *keeper = status->control->tokens;
+	json_t *array = json_array();
+	struct oauth_report report;
+
+	for (size_t i = 0; oauth_keeper_report(keeper, i, &report); i++) {
+		json_array_append_new(array, admin_token_json(&report));
+		judge_token(status, &report);
+	}
+	return array;
+}
+
 /* ---- the whole ---- */
 
 static void set_process(struct status *status, json_t *object)
@@ -240,6 +268,8 @@ static json_t *status_json(struct status *status)
 	json_object_set_new(object, "disk", disk_json(status));
 	if (c->setup->tls)
 		json_object_set_new(object, "certificate", certificate_json(status));
+	if (c->tokens)
+		json_object_set_new(object, "tokens", tokens_json(status));
 	return object;
 }
 

@@ -5,6 +5,7 @@
 #include "base/moment.h"
 #include "relay/bind.h"
 #include "relay/events.h"
+#include "relay/tokens.h"
 #include "relay/watch.h"
 #include "spool/store.h"
 
@@ -150,6 +151,7 @@ static void log_what_waits(const struct config *old, const struct config *new)
 		{ "spool path", !same(old->spool.path, new->spool.path) },
 		{ "spool min-free", old->spool.min_free_bytes != new->spool.min_free_bytes },
 		{ "spool history", old->spool.history_ms != new->spool.history_ms },
+		{ "state path", !same(old->state.path, new->state.path) },
 		{ "admin socket", !same(old->admin.socket, new->admin.socket) },
 		{ "admin group", !same(old->admin.group, new->admin.group) },
 	};
@@ -180,6 +182,7 @@ static void put_in_force(struct control *c, const struct setup *setup)
 	c->setup = setup;
 	give_setup(c);
 	schedule_set_setup(&c->schedule, setup);
+	tokens_set(c);
 	setup_unref(&old);
 }
 
@@ -271,6 +274,7 @@ static void stop(struct control *c)
 	sd_notify(0, "STOPPING=1");
 	net_timer_stop(&c->certificate_timer);
 	schedule_stop(&c->schedule);
+	c->tokens_stopping = tokens_stop(c);
 	tell_all(c, RELAY_MAIL_STOP);
 	net_timer_start(&c->stop_timer, CONTROL_STOP_MS);
 }
@@ -298,6 +302,19 @@ static void watch_signal(struct control *c, uv_signal_t *handle, int number)
 
 /* ---- mail from lanes ---- */
 
+/* A token that a provider has just rotated is not to be lost. */
+static void end_when_idle(struct control *c)
+{
+	if (c->lanes_running == 0 && !c->tokens_stopping)
+		net_loop_stop(&c->loop);
+}
+
+void control_tokens_stopped(struct control *c)
+{
+	c->tokens_stopping = false;
+	end_when_idle(c);
+}
+
 static void take_trace(struct control *c, struct relay_mail_trace *trace)
 {
 	atomic_fetch_sub_explicit(trace->unread, 1, memory_order_relaxed);
@@ -319,8 +336,8 @@ static void on_lane(struct mailbox_item *item, void *owner)
 		take_trace(c, (struct relay_mail_trace *)mail);
 		break;
 	case RELAY_MAIL_LANE_STOPPED:
-		if (--c->lanes_running == 0)
-			net_loop_stop(&c->loop);
+		c->lanes_running--;
+		end_when_idle(c);
 		break;
 	case RELAY_MAIL_SETUP:
 	case RELAY_MAIL_LISTEN:
@@ -387,6 +404,7 @@ static void start_services(struct control *c, struct spool_store **store)
 	c->services.checker = c->checker;
 	c->services.census = c->census;
 	c->services.file_pool = c->file_pool;
+	c->services.hash_pool = c->hash_pool;
 	c->services.control = &c->from_lanes.box;
 }
 
@@ -410,6 +428,7 @@ static void shut_down(struct control *c)
 	account_checker_stop(c->checker);
 	worker_pool_destroy(&c->hash_pool);
 	worker_pool_destroy(&c->file_pool);
+	tokens_end(c);
 	schedule_workers_ended(&c->schedule); /* before anything could ask for one again */
 	inbox_drain(&c->from_lanes);
 	keeper_stop(&c->keeper);
@@ -481,6 +500,7 @@ bool control_run(const struct control_options *options, struct fault *fault_out)
 	start_services(&control, &store);
 	good = start_lanes(&control, last_id, fault_out);
 	assert(good); /* no threads: the process cannot go on, and has accepted nothing */
+	tokens_set(&control);
 	schedule_start(&control.schedule, control.keeper, control.lanes,
 	    control.services.lane_count, control.setup);
 	hand_out_all(&control, options->sockets);

@@ -53,11 +53,12 @@ struct control {
 	struct account_checker *checker;
 	struct list bindings;
 	struct admin *admin;
+	struct oauth_keeper *tokens; /* NULL: no account has OAuth */
 	unsigned watchers;
 
 	int64_t started_ms, reloaded_ms; /* wall */
 	char *reload_problem;            /* why the last reload was refused; NULL: it was not */
-	bool stopping;
+	bool stopping, tokens_stopping;
 };
 
 /* Sockets that must be bound before privileges are dropped. */
@@ -82,6 +83,9 @@ struct control_options {
 
 /* Opens the spool, starts everything, serves until a signal ends it. False: it could not start. */
 bool control_run(const struct control_options *options, struct fault *fault_out);
+
+/* For relay/tokens.h: no provider is being asked any more. */
+void control_tokens_stopped(struct control *control);
 
 /* For relay/admin.h: how many look at dialogues now. */
 void control_set_watchers(struct control *control, unsigned watchers);
