@@ -93,7 +93,8 @@ def opensmtpd(stage):
 def takes_msmtp(stage, hop):
     """The hop is right: each mechanism works with somebody else's client, and a wrong password does
     not."""
-    for mechanism in hop.mechanisms:
+    mechanisms = list(filter(clients.msmtp_can, hop.mechanisms))
+    for mechanism in mechanisms:
         login = PRINCIPAL if mechanism == 'GSSAPI' else LOGIN
         password = (dovecot_submission.token(LOGIN) if mechanism in TOKEN_MECHANISMS
                     else PASSWORD)
@@ -106,7 +107,7 @@ def takes_msmtp(stage, hop):
     wrong = clients.msmtp(stage, hop.port, 'starttls', LOGIN, 'wrong', 'plain',
                           hop.certificate.certificate)
     check(b'535' in wrong.stdout, wrong.stdout.decode())
-    wait_for(lambda: hop.delivered() == len(hop.mechanisms), 'everything was delivered')
+    wait_for(lambda: hop.delivered() == len(mechanisms), 'everything was delivered')
 
 
 def test_postfix_takes_msmtp(stage):

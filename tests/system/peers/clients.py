@@ -3,6 +3,7 @@
 
 tls is 'off', 'starttls' or 'implicit' for all of them; `trust` is a file of certificates.
 """
+import re
 import smtplib
 import ssl
 
@@ -48,6 +49,14 @@ def msmtp(stage, port, tls='off', login=None, password=None, mechanism='plain', 
     configuration = stage.write('msmtprc', '\n'.join(lines) + '\n', 0o600)
     return run(['msmtp', '-C', configuration, '--debug', '--', *recipients], stdin=message,
                timeout=timeout, env=env)
+
+
+def msmtp_can(mechanism):
+    """msmtp 1.8.28 (Debian 13) gives the channel binding to SCRAM mechanisms without -PLUS too, and
+    GNU SASL then refuses to go on."""
+    found = re.search(rb'msmtp version (\d+)\.(\d+)\.(\d+)', run(['msmtp', '--version']).stdout)
+    new = tuple(map(int, found.groups())) > (1, 8, 23)
+    return not (new and mechanism.startswith('SCRAM') and not mechanism.endswith('-PLUS'))
 
 
 def curl(stage, port, *options, tls='off', login=None, password=None, trust=None, sender=SENDER,

@@ -35,7 +35,6 @@ auth_mechanisms = {mechanisms}
 auth_krb5_keytab = {keytab}
 auth_gssapi_hostname = "$ALL"
 auth_ssl_username_from_cert = yes
-import_environment = TZ KRB5_CONFIG={krb5_config}
 submission_relay_host = 127.0.0.1
 submission_relay_port = {next_port}
 {varying}
@@ -57,6 +56,7 @@ service stats {{
 '''
 
 VERSION_2_3 = '''\
+import_environment = KRB5_CONFIG={krb5_config}
 ssl = required
 ssl_cert = <{certificate}
 ssl_key = <{key}
@@ -93,6 +93,9 @@ issuers = https://identity.example.org/
 '''
 
 VERSION_2_4 = '''\
+import_environment {{
+  KRB5_CONFIG = {krb5_config}
+}}
 ssl = required
 ssl_server_cert_file = {certificate}
 ssl_server_key_file = {key}
@@ -138,6 +141,8 @@ userdb static {{
 
 MECHANISMS = ('PLAIN', 'LOGIN', 'CRAM-MD5', 'DIGEST-MD5', 'SCRAM-SHA-1', 'SCRAM-SHA-256',
               'XOAUTH2', 'OAUTHBEARER', 'EXTERNAL')
+# With TLS's channel binding; Dovecot 2.3 has none.
+MECHANISMS_2_4 = ('SCRAM-SHA-1-PLUS', 'SCRAM-SHA-256-PLUS')
 
 # What signs the tokens; a provider would use a key pair, and to a client both look the same.
 SIGNING_KEY = b'a key of this test and of nothing else'
@@ -146,9 +151,10 @@ SIGNING_KEY = b'a key of this test and of nothing else'
 class DovecotSubmission:
     """users: {login: password}; clients: a Certificate that clients may show for EXTERNAL."""
 
-    def __init__(self, stage, certificate, users, next_port, clients=None, kerberos=None,
-                 mechanisms=MECHANISMS):
-        self.mechanisms = (*mechanisms, *(['GSSAPI'] if kerberos else []))
+    def __init__(self, stage, certificate, users, next_port, clients=None, kerberos=None):
+        new = version() >= (2, 4)
+        self.mechanisms = (*MECHANISMS, *(MECHANISMS_2_4 if new else ()),
+                           *(('GSSAPI',) if kerberos else ()))
         self.ports = {'submission': stage.port(), 'smtps': stage.port()}
         self.port = self.ports['submission']
         self.directory = stage.subdirectory('dovecot-submission')
@@ -157,7 +163,6 @@ class DovecotSubmission:
         user = pwd.getpwnam('mail')
         mail = stage.subdirectory('dovecot-submission/mail')
         shutil.chown(mail, user.pw_uid, user.pw_gid)
-        new = version() >= (2, 4)
         values = {
             'directory': self.directory, 'log': self.log, 'uid': user.pw_uid, 'gid': user.pw_gid,
             'certificate': certificate.certificate, 'key': certificate.key,
@@ -195,7 +200,7 @@ class DovecotSubmission:
 
     def login_lines(self, mechanism):
         """The log lines of logins with the mechanism."""
-        return re.findall(rf'^.*submission-login: .*Login: user=<.*method={mechanism},.*$',
+        return re.findall(rf'^.*submission-login: .*Log(?:in|ged in): user=<.*method={mechanism},.*$',
                           self.maillog(), re.MULTILINE)
 
 
