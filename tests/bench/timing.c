@@ -31,7 +31,7 @@ uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-void talk_open(struct talk *talk, uint16_t port)
+void talk_connect(struct talk *talk, uint16_t port)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
 	int on = 1;
@@ -44,6 +44,11 @@ void talk_open(struct talk *talk, uint16_t port)
 	setsockopt(talk->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (connect(talk->fd, (struct sockaddr *)&address, sizeof address) < 0)
 		fail("connect");
+}
+
+void talk_open(struct talk *talk, uint16_t port)
+{
+	talk_connect(talk, port);
 	talk_expect(talk, 220);
 }
 
@@ -56,7 +61,7 @@ void talk_close(struct talk *talk)
 	close(talk->fd);
 }
 
-static size_t talk_read(struct talk *talk)
+size_t talk_read(struct talk *talk)
 {
 	char *end = talk->input + talk->fill;
 	size_t room = sizeof talk->input - talk->fill;
@@ -141,14 +146,21 @@ void talk_prepare_message(size_t size)
 	}
 }
 
-void talk_envelope_and_body(struct talk *talk, size_t size)
+struct span talk_message(size_t size)
 {
 	if (message == NULL)
 		talk_prepare_message(size);
+	return span_of(message, message_len);
+}
+
+void talk_envelope_and_body(struct talk *talk, size_t size)
+{
+	struct span body = talk_message(size);
+
 	talk_command(talk, "MAIL FROM:<a@source.test>\r\n", 250);
 	talk_command(talk, "RCPT TO:<b@sink.test>\r\n", 250);
 	talk_command(talk, "DATA\r\n", 354);
-	talk_send(talk, message, message_len);
+	talk_send(talk, body.data, body.len);
 }
 
 static int by_value(const void *left, const void *right)

@@ -4,9 +4,8 @@
 
 /*
  * What the bench's drivers share: a lock-step SMTP conversation over a descriptor or a TLS
- * connection, the message that they send, and percentiles. The drivers use none of Frank's code, so
- * that a figure cannot be wrong on both sides in the same way. Any unexpected reply ends the
- * program with status 1: a bench that measures refusals is worthless.
+ * connection, the message that they send, and percentiles. Any unexpected reply ends the program
+ * with status 1: a bench that measures refusals is worthless.
  */
 
 #include <stdbool.h>
@@ -15,6 +14,8 @@
 
 #include <openssl/ssl.h>
 
+#include "base/span.h"
+
 struct talk {
 	int fd;
 	SSL *ssl; /* NULL: plain */
@@ -22,10 +23,13 @@ struct talk {
 	char input[8192];
 };
 
-/* Connects to 127.0.0.1 and reads the greeting. */
+/* Connects to 127.0.0.1; talk_open() reads the greeting, too. */
+void talk_connect(struct talk *talk, uint16_t port);
 void talk_open(struct talk *talk, uint16_t port);
 void talk_close(struct talk *talk);
 
+/* Reads what there is behind what was read, and returns how much; at least one byte. */
+size_t talk_read(struct talk *talk);
 /* Reads one reply of any number of lines; ends the program unless its code is `want`. */
 void talk_expect(struct talk *talk, int want);
 
@@ -38,6 +42,8 @@ void talk_envelope_and_body(struct talk *talk, size_t size);
 
 /* Makes the message of that many bytes of payload; once, before the first thread. */
 void talk_prepare_message(size_t size);
+/* The message, made when it is not there yet. */
+struct span talk_message(size_t size);
 
 uint64_t now_ns(void);
 
