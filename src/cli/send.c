@@ -7,7 +7,6 @@
 #include "config/network.h"
 #include "config/via.h"
 #include "net/tls.h"
-#include "sasl/mechanism.h"
 #include "smtp/address.h"
 
 #include <stdio.h>
@@ -17,13 +16,13 @@ enum { NOT_GIVEN = -1, VERDICT_MAX = 65536 };
 
 struct task {
 	struct cli_option_list to;
-	const char *server, *from, *subject, *body, *login, *password_file, *mechanism, *ehlo;
+	const char *server, *from, *subject, *body, *ehlo;
 	const char *source, *tls_trust, *tls_name, *file;
 	int initial_response, tls, tls_verify;
 	bool cleartext_auth, json, quiet, times;
 
+	struct send_sign_in sign_in;
 	struct config_arena *arena;
-	struct buf password;
 	char *machine_name;
 	struct send_order order;
 };
@@ -38,11 +37,21 @@ static const struct cli_option options[] = {
 	    "of a message that is made up" },
 	{ "body", 0, CLI_OPTION_TEXT, "TEXT", offsetof(struct task, body),
 	    "of a message that is made up" },
-	{ "login", 0, CLI_OPTION_TEXT, "NAME", offsetof(struct task, login), "sign in as NAME" },
-	{ "password-file", 0, CLI_OPTION_TEXT, "FILE", offsetof(struct task, password_file),
+	{ "login", 0, CLI_OPTION_TEXT, "NAME", offsetof(struct task, sign_in.login),
+	    "sign in as NAME" },
+	{ "password-file", 0, CLI_OPTION_TEXT, "FILE", offsetof(struct task, sign_in.password_file),
 	    "with the password in FILE, - is standard input;\ndefault: it is asked for" },
-	{ "mechanism", 0, CLI_OPTION_TEXT, "NAME", offsetof(struct task, mechanism),
-	    "PLAIN or LOGIN; default: the strongest on offer" },
+	{ "token-file", 0, CLI_OPTION_TEXT, "FILE", offsetof(struct task, sign_in.token_file),
+	    "with the OAuth access token in FILE, - is standard input" },
+	{ "certificate", 0, CLI_OPTION_TEXT, "FILE", offsetof(struct task, sign_in.certificate),
+	    "with this certificate, if the server asks for one" },
+	{ "key", 0, CLI_OPTION_TEXT, "FILE", offsetof(struct task, sign_in.key),
+	    "the certificate's private key" },
+	{ "kerberos", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, sign_in.kerberos),
+	    "with the Kerberos ticket that you have (kinit)" },
+	{ "mechanism", 0, CLI_OPTION_LIST, "NAME", offsetof(struct task, sign_in.mechanisms),
+	    "the only one to be used, as in SCRAM-SHA-256; may be\n"
+	    "given again; default: the strongest on offer" },
 	{ "initial-response", 0, CLI_OPTION_CHOICE, "auto|yes|no",
 	    offsetof(struct task, initial_response), "the name in the AUTH command itself" },
 	{ "cleartext-auth", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, cleartext_auth),
@@ -67,6 +76,9 @@ static const struct cli_option options[] = {
 	{ "password", 0, CLI_OPTION_REFUSED, NULL, 0,
 	    "a password never stands on a command line, where others see it: --password-file FILE, "
 	    "or - for standard input" },
+	{ "token", 0, CLI_OPTION_REFUSED, NULL, 0,
+	    "a token never stands on a command line, where others see it: --token-file FILE, or - "
+	    "for standard input" },
 };
 
 /* ---- the server ---- */
@@ -176,30 +188,7 @@ static int read_envelope(struct task *task)
 
 static int read_login(struct task *task)
 {
-	enum sasl_mechanism mechanism;
-	struct span name = span_from_string(task->mechanism);
-	if (task->mechanism != NULL && !sasl_mechanism_find(name, &mechanism))
-		return cli_usage(
-		    "send", "--mechanism: PLAIN and LOGIN are spoken, %s is not", task->mechanism);
-	if (task->login == NULL && (task->password_file != NULL || task->mechanism != NULL))
-		return cli_usage("send", "--login NAME says who signs in");
-	if (task->login == NULL)
-		return -1;
-	if (task->login[0] == '\0')
-		return cli_usage("send", "--login is empty");
-	if (task->file != NULL && task->password_file != NULL && strcmp(task->file, "-") == 0 &&
-	    strcmp(task->password_file, "-") == 0)
-		return cli_usage("send", "message and password cannot both come from standard "
-					 "input");
-	char prompt[300];
-	snprintf(prompt, sizeof(prompt), "Password for %.200s", task->login);
-	struct cli_password_source source = { .file = task->password_file, .prompt = prompt };
-	if (!cli_password_read(&source, &task->password))
-		return CLI_EXIT_LOCAL;
-	task->order.login = span_from_string(task->login);
-	task->order.password = buf_span(&task->password);
-	task->order.mechanism = name;
-	return -1;
+	return send_read_sign_in(&task->sign_in, task->file, &task->order);
 }
 
 /* ---- the rest of the order ---- */
@@ -242,6 +231,8 @@ static int read_trust(struct task *task)
 	struct tls_client_policy policy = {
 		.verify = task->tls_verify == 0,
 		.trust_path = task->tls_trust,
+		.certificate_path = task->sign_in.certificate,
+		.key_path = task->sign_in.key,
 	};
 	task->order.tls = tls_client_context_create(&policy, &fault);
 	if (task->order.tls != NULL)
@@ -354,7 +345,7 @@ static void fini(struct task *task)
 	tls_client_context_unref(&task->order.tls);
 	mem_free(task->order.to);
 	mem_free(task->machine_name);
-	buf_fini(&task->password);
+	send_sign_in_fini(&task->sign_in);
 	cli_option_list_fini(&task->to);
 	config_arena_destroy(&task->arena);
 }
@@ -365,7 +356,6 @@ static int run(int argc, char **argv)
 	int status = CLI_EXIT_DONE;
 	int operands = cli_read_options(&cli_send_command, argc, argv, &task, &status);
 	task.arena = config_arena_create();
-	buf_init_secret(&task.password, CLI_PASSWORD_MAX_BYTES);
 	if (operands >= 0) {
 		status = read_operands(&task, operands, argv + 1);
 		if (status < 0)

@@ -4,8 +4,9 @@
 
 /*
  * `frank send`: one message to one server, with the dialogue shown as it runs and a verdict in
- * plain words at the end. send.c reads the options, send_message.c makes the message, send_run.c
- * has the session (relay/upstream.h), send_verdict.c the words.
+ * plain words at the end. send.c reads the options, send_sign_in.c those about signing in,
+ * send_message.c makes the message, send_run.c has the session (relay/upstream.h), send_verdict.c
+ * the words.
  */
 
 #include "cli/dialogue.h"
@@ -29,8 +30,11 @@ struct send_order {
 	struct span *to;
 	size_t to_count;
 	struct send_message message;
-	struct span login, password;
-	struct span mechanism; /* empty: the ladder chooses */
+	bool account; /* it signs in, with what follows */
+	struct span login, password, token;
+	bool kerberos;
+	const char *const *mechanisms; /* the only ones; none: the ladder chooses */
+	size_t mechanism_count;
 	enum config_initial_response initial_response;
 	bool cleartext_auth, tls_off;
 	struct tls_client_context *tls;
@@ -65,6 +69,20 @@ struct send_result {
 	bool tls_active;
 	json_t *lines; /* the dialogue, with --json */
 };
+
+/* What the command line says of signing in; NULL: nothing. */
+struct send_sign_in {
+	const char *login, *password_file, *token_file, *certificate, *key;
+	bool kerberos;
+	struct cli_option_list mechanisms;
+	struct buf password, token; /* secret: what was read */
+};
+
+/* Checks it and reads or asks for the secrets; the order borrows them. message_file is where the
+   message comes from. Exit status, or -1. */
+int send_read_sign_in(
+    struct send_sign_in *sign_in, const char *message_file, struct send_order *order);
+void send_sign_in_fini(struct send_sign_in *sign_in);
 
 /* From a file, from standard input ("-"), or made up from subject and body (path NULL). Line ends
    become CRLF. False with a sentence. */

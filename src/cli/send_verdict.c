@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "cli/cli.h"
+#include "message/remedy.h"
 #include "message/status_words.h"
 
 #include <stdio.h>
@@ -42,6 +43,8 @@ static bool could_not_try(const struct send_result *result)
 	case UPSTREAM_TROUBLE_TLS:
 	case UPSTREAM_TROUBLE_AUTH:
 	case UPSTREAM_TROUBLE_AUTH_TEMPORARY:
+	case UPSTREAM_TROUBLE_TOKEN:
+	case UPSTREAM_TROUBLE_LIMIT:
 		return false;
 	}
 	return false;
@@ -111,7 +114,7 @@ static const char *reply_advice(
 			return rows[i].text;
 	}
 	bool early = stage == SMTP_CLIENT_STAGE_MAIL || stage == SMTP_CLIENT_STAGE_RCPT;
-	if (early && order->login.len == 0 &&
+	if (early && !order->account &&
 	    (strncmp(reply, "530", 3) == 0 || strncmp(reply, "550 5.7.1", 9) == 0 ||
 		strncmp(reply, "554 5.7.1", 9) == 0))
 		return login_advice;
@@ -126,6 +129,12 @@ static void advise_refused(
 	struct span status, rest;
 	if (refused == NULL || refused->reply == NULL)
 		return;
+	const struct message_remedy *remedy = message_remedy_find(span_from_string(refused->reply));
+	if (remedy != NULL) {
+		buf_printf(out, "That means: %s%s%s.", remedy->meaning,
+		    remedy->what_to_do[0] != '\0' ? "; " : "", remedy->what_to_do);
+		return;
+	}
 	const char *words = reply_advice(order, refused->reply, refused->stage);
 	if (words[0] == '\0') {
 		rest = span_from_string(refused->reply);
@@ -159,7 +168,7 @@ static void advise_tls(
 	if (order->via.scheme == CONFIG_SCHEME_SUBMISSION)
 		buf_append_string(out, "submission: demands TLS; smtp: goes on without it where it "
 				       "is not offered.");
-	if (order->login.len > 0)
+	if (order->account)
 		buf_append_string(
 		    out, order->via.scheme == CONFIG_SCHEME_SUBMISSION
 			     ? " The login then goes in clear, which --cleartext-auth allows."
@@ -170,7 +179,7 @@ static void advise_tls(
 static void advise_auth(const struct send_result *result, struct buf *out)
 {
 	const char *text = result->text != NULL ? result->text : "";
-	if (strstr(text, "535") != NULL)
+	if (strstr(text, "That means: ") == NULL && strstr(text, "535") != NULL)
 		buf_append_string(out, "Check name and password (frank user check does that for a "
 				       "relay of yours); some providers want a password made for "
 				       "programs.");
@@ -197,7 +206,12 @@ static void advise_failed(
 	case UPSTREAM_TROUBLE_AUTH:
 		advise_auth(result, out);
 		break;
+	case UPSTREAM_TROUBLE_TOKEN:
+		buf_append_string(out, "An access token lives for an hour or so: is this one still "
+				       "good, and made for SMTP?");
+		break;
 	case UPSTREAM_TROUBLE_AUTH_TEMPORARY:
+	case UPSTREAM_TROUBLE_LIMIT:
 		buf_append_string(out, "A temporary refusal: the same may work later.");
 		break;
 	case UPSTREAM_TROUBLE_NONE:

@@ -79,10 +79,10 @@ static void set_learned(json_t *object, const struct upstream_learned *learned)
 	json_object_set_new(object, "last_failure", failure);
 }
 
-static void set_use(json_t *object, const struct hop *hop)
+static void set_use(json_t *object, struct schedule *s, const struct hop *hop)
 {
 	if (hop->why[0] != '\0') {
-		admin_json_set_time(object, "paused_until", hop->paused_until_ms);
+		admin_json_set_time(object, "paused_until", schedule_pause_ends_ms(s, hop));
 		admin_json_set_string(object, "why", hop->why);
 	}
 	admin_json_set_number(object, "waiting", hop->waiting);
@@ -93,18 +93,28 @@ static void set_use(json_t *object, const struct hop *hop)
 	admin_json_set_number(object, "delivered", hop->delivered);
 }
 
-static json_t *hop_json(const char *key, const struct setup_hop *setup, const struct hop *hop)
+static void set_account(json_t *object, const struct setup_hop *setup)
+{
+	const struct setup_account *account = setup ? setup->account : NULL;
+
+	if (account && account->login.len > 0)
+		admin_json_set_text(object, "account", account->login);
+	else if (account)
+		admin_json_set_string(object, "account", account->config->label);
+}
+
+static json_t *hop_json(
+    struct schedule *s, const char *key, const struct setup_hop *setup, const struct hop *hop)
 {
 	json_t *object = json_object();
 
 	admin_json_set_string(object, "hop", key);
-	if (setup)
-		admin_json_set_text(object, "account", setup->login);
-	else
+	set_account(object, setup);
+	if (!setup)
 		json_object_set_new(object, "configured", json_false());
 	if (hop) {
 		set_learned(object, &hop->learned);
-		set_use(object, hop);
+		set_use(object, s, hop);
 	}
 	return object;
 }
@@ -114,9 +124,9 @@ static void say_hop(struct admin_client *client, const char *key)
 	struct schedule *s = &client->admin->control->schedule;
 	struct span span = span_from_string(key);
 
-	admin_say(
-	    client, json_pack("{s:o}", "hop",
-			hop_json(key, setup_hop_by_key(s->setup, span), map_get(s->hops, span))));
+	admin_say(client,
+	    json_pack("{s:o}", "hop",
+		hop_json(s, key, setup_hop_by_key(s->setup, span), map_get(s->hops, span))));
 }
 
 /* ---- all of them ---- */

@@ -235,7 +235,8 @@ static void note_pauses(struct admin_client *client)
 	LIST_FOR_EACH (position, &s->hop_list) {
 		const struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		if (hop->why[0] != '\0')
-			queue_pauses_add(pauses, hop->key, hop->why, hop->paused_until_ms);
+			queue_pauses_add(pauses, hop->key, hop->why,
+			    schedule_pause_ends_ms(s, hop));
 	}
 }
 

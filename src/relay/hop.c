@@ -118,12 +118,45 @@ bool hop_failed(
 	return news;
 }
 
+static bool set_why(struct hop *hop, enum upstream_trouble trouble, const char *text)
+{
+	bool news = !hop->pause_told || strncmp(hop->why, text, sizeof(hop->why) - 1) != 0;
+
+	hop->trouble = trouble;
+	snprintf(hop->why, sizeof(hop->why), "%s", text);
+	hop->pause_told = true;
+	return news;
+}
+
+bool hop_is_crowded(struct hop *hop, const char *text, unsigned open, int64_t now_ms)
+{
+	pacing_width_lower_ceiling(&hop->width, open + 1);
+	if (open == 0)
+		hop->paused_until_ms = now_ms + HOP_CROWDED_REST_MS;
+	return set_why(hop, UPSTREAM_TROUBLE_LIMIT, text);
+}
+
+bool hop_lacks_token(struct hop *hop, const char *text, bool broken, int64_t now_ms)
+{
+	hop->proved = false;
+	hop->paused_until_ms = now_ms + HOP_PAUSE_MAX_MS;
+	if (broken && hop->pauses == 0)
+		hop->pauses = 1;
+	return set_why(hop, UPSTREAM_TROUBLE_TOKEN, text);
+}
+
+void hop_has_token(struct hop *hop, int64_t now_ms)
+{
+	if (hop->trouble == UPSTREAM_TROUBLE_TOKEN && hop_is_paused(hop, now_ms))
+		hop->paused_until_ms = now_ms; /* one delivery finds out */
+}
+
 bool hop_works(struct hop *hop)
 {
 	bool was_paused = hop->pause_told;
 
 	hop->proved = true;
-	if (hop->paused_until_ms != 0 || hop->failures > 0)
+	if (hop->paused_until_ms != 0 || hop->failures > 0 || hop->pause_told)
 		hop_forgive(hop);
 	return was_paused;
 }

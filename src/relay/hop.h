@@ -5,7 +5,8 @@
 /*
  * A next hop as control sees it: what waits for it in memory, its slots, how wide it may be used,
  * whether it is paused and why, and what was learned of it. Values and small decisions; the
- * schedule acts on them.
+ * schedule acts on them. now_ms is monotonic everywhere here: a step of the wall clock makes no
+ * pause longer or shorter.
  */
 
 #include "relay/job.h"
@@ -14,8 +15,10 @@
 #define HOP_READY_MAX 1000 /* deliveries of one hop in memory */
 #define HOP_PAUSE_FIRST_MS 60000
 #define HOP_PAUSE_MAX_MS (30 * 60 * 1000)
-#define HOP_FAILURES_MAX 3      /* failed connections in a row open the circuit */
-#define HOP_QUICK_RETRY_MS 1000 /* before that */
+#define HOP_FAILURES_MAX 3        /* failed connections in a row open the circuit */
+#define HOP_QUICK_RETRY_MS 1000   /* before that */
+#define HOP_CROWDED_REST_MS 10000 /* when the hop complains of too many, and none of ours is open  \
+				   */
 
 struct hop_slot {
 	struct list link;
@@ -39,15 +42,15 @@ struct hop {
 	unsigned slot_count;
 	struct pacing_width width;
 	struct pacing_rate rate;
-	int64_t
-	    starved_since_ms; /* wall: mail waits behind busy slots since then; 0: it does not */
-	bool dirty;           /* to be looked at before the turn ends */
-	unsigned frozen;      /* operators who change its mail: none comes into memory */
+	/* Mail waits behind busy slots since then; 0: it does not. */
+	int64_t starved_since_ms; /* monotonic */
+	bool dirty;               /* to be looked at before the turn ends */
+	unsigned frozen;          /* operators who change its mail: none comes into memory */
 
 	bool proved;       /* a session was ready since the last trouble: more may be opened */
 	unsigned failures; /* connections, in a row */
 	unsigned pauses;   /* in a row */
-	int64_t paused_until_ms; /* wall; 0: not paused */
+	int64_t paused_until_ms; /* monotonic; 0: not paused */
 	bool pause_told;         /* why is in the log already */
 	enum upstream_trouble trouble;
 	char why[1024]; /* what to do about it; empty: nothing is wrong */
@@ -84,6 +87,15 @@ unsigned hop_width(const struct hop *hop, int64_t now_ms);
    new and should be logged. */
 bool hop_failed(struct hop *hop, enum upstream_trouble trouble, const char *text, int64_t now_ms,
     uint64_t dice);
+/* The hop complains of the number of connections, of which open are left. There are fewer from now
+   on, and the circuit stays closed; with none left it rests for HOP_CROWDED_REST_MS. True: as
+   above. */
+bool hop_is_crowded(struct hop *hop, const char *text, unsigned open, int64_t now_ms);
+/* Its account has no token to sign in with: paused until hop_has_token(), and at most for
+   HOP_PAUSE_MAX_MS. broken: somebody has to act. True: as above. */
+bool hop_lacks_token(struct hop *hop, const char *text, bool broken, int64_t now_ms);
+/* ... and now it has one: the pause, if it was for that, is over. */
+void hop_has_token(struct hop *hop, int64_t now_ms);
 /* A session is ready, or a delivery went through. True: it was paused before. */
 bool hop_works(struct hop *hop);
 

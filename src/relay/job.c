@@ -14,6 +14,7 @@ void job_destroy(struct job **job)
 		spool_delivery_destroy(&j->items[i].delivery);
 		spool_body_unref(&j->items[i].body);
 	}
+	buf_fini(&j->token);
 	setup_unref(&j->setup);
 	mem_free(j);
 }
@@ -27,6 +28,9 @@ void job_progress_destroy(struct job_progress **progress)
 		return;
 	spool_delivery_destroy(&p->delivery);
 	spool_body_unref(&p->body);
+	buf_fini(&p->token);
 	mem_free(p->learned);
+	mem_free(p->sender_as);
+	mem_free(p->from_as);
 	mem_free(p);
 }

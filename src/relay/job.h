@@ -26,6 +26,7 @@ struct job {
 	const struct setup *setup;       /* a reference */
 	const struct setup_hop *hop;     /* lives in setup */
 	struct upstream_learned learned; /* used when the slot is opened */
+	struct buf token;                /* secret: to sign in with; empty: the account has none */
 	unsigned count;
 	struct job_item items[JOB_DELIVERIES_MAX];
 };
@@ -50,9 +51,12 @@ struct job_progress {
 	/* ATTEMPTED: */
 	bool tried[SPOOL_RECIPIENTS_MAX]; /* by place in the delivery: this attempt was about it */
 	bool connection_limit;            /* a 4yz spoke of connections or rate */
+	char *sender_as, *from_as;        /* what the hop was told in place of the original
+					     reverse-path, and put into From; NULL: nothing */
 	/* CLOSED: */
 	enum upstream_trouble trouble;
 	char text[1024];
+	struct buf token; /* secret: with trouble TOKEN, the one that the hop refused */
 	/* IDLE, CLOSED: what is known now. */
 	struct upstream_learned *learned; /* on the heap, or NULL: unchanged */
 };

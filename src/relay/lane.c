@@ -131,6 +131,9 @@ static void on_worker(struct mailbox_item *item, void *owner)
 			session_written(session);
 		}
 		break;
+	case UPSTREAM_JOB:
+		upstream_stepped(job);
+		break;
 	case FEED_JOB:
 		if (feed_returned(job, &slot))
 			slot_fed(lane, slot);

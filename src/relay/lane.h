@@ -32,6 +32,7 @@ struct lane_services {
 	struct account_checker *checker;
 	struct account_census *census;
 	struct worker_pool *file_pool;
+	struct worker_pool *hash_pool; /* also what next hops make us compute */
 	struct mailbox *control; /* takes struct relay_mail */
 	const char *spool_path;
 	unsigned lane_count;

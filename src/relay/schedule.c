@@ -14,14 +14,24 @@ int64_t schedule_now_ms(struct schedule *s)
 	return net_loop_wall_ms(s->loop);
 }
 
+int64_t schedule_clock_ms(struct schedule *s)
+{
+	return net_loop_now_ms(s->loop);
+}
+
+void schedule_wake_in(struct schedule *s, int64_t delay_ms)
+{
+	int64_t at = schedule_clock_ms(s) + (delay_ms > 0 ? delay_ms : 0);
+
+	if (s->timer_at_ms != 0 && s->timer_at_ms <= at)
+		return;
+	s->timer_at_ms = at;
+	net_timer_start(&s->timer, delay_ms > 0 ? delay_ms : 0);
+}
+
 void schedule_wake_at(struct schedule *s, int64_t at_ms)
 {
-	int64_t delay = at_ms - schedule_now_ms(s);
-
-	if (s->timer_at_ms != 0 && s->timer_at_ms <= at_ms)
-		return;
-	s->timer_at_ms = at_ms;
-	net_timer_start(&s->timer, delay > 0 ? delay : 0);
+	schedule_wake_in(s, at_ms - schedule_now_ms(s));
 }
 
 /* ---- hops ---- */
@@ -36,7 +46,7 @@ struct hop *schedule_hop(struct schedule *s, struct span key)
 	text = span_to_string(key);
 	hop = hop_create(text ? text : "?");
 	mem_free(text);
-	hop_set_setup(hop, setup_hop_by_key(s->setup, key), schedule_now_ms(s));
+	hop_set_setup(hop, setup_hop_by_key(s->setup, key), schedule_clock_ms(s));
 	map_set(s->hops, key, hop);
 	list_append(&s->hop_list, &hop->link);
 	return hop;
@@ -93,7 +103,7 @@ void schedule_release(struct schedule *s, struct spool_delivery *delivery)
 bool schedule_may_take(struct schedule *s, const struct hop *hop)
 {
 	return hop->setup && hop->setup->kind != SETUP_HOP_NOWHERE && !s->stopping &&
-	       !s->rekeying && hop->frozen == 0 && !hop_is_paused(hop, schedule_now_ms(s)) &&
+	       !s->rekeying && hop->frozen == 0 && !hop_is_paused(hop, schedule_clock_ms(s)) &&
 	       hop->ready_count + hop->out < HOP_READY_MAX && s->hand_count <= SCHEDULE_HAND_MAX;
 }
 
@@ -159,8 +169,8 @@ static void look_at(struct schedule *s, struct hop *hop)
 	if (hop->setup)
 		schedule_dispatch(s, hop);
 	schedule_lease_more(s, hop);
-	if (hop->paused_until_ms)
-		schedule_wake_at(s, hop->paused_until_ms);
+	if (hop_is_paused(hop, schedule_clock_ms(s)))
+		schedule_wake_in(s, hop->paused_until_ms - schedule_clock_ms(s));
 }
 
 void schedule_turn_end(struct schedule *s)
@@ -192,8 +202,8 @@ static void on_timer(void *owner)
 	LIST_FOR_EACH (position, &s->hop_list) {
 		struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		schedule_touch(hop);
-		if (hop->paused_until_ms > now)
-			schedule_wake_at(s, hop->paused_until_ms);
+		if (hop_is_paused(hop, schedule_clock_ms(s)))
+			schedule_wake_in(s, hop->paused_until_ms - schedule_clock_ms(s));
 		else if (hop->next_due_ms > now)
 			schedule_wake_at(s, hop->next_due_ms);
 	}
@@ -258,7 +268,7 @@ void schedule_set_setup(struct schedule *s, const struct setup *setup)
 		struct hop *hop = LIST_ENTRY(position, struct hop, link);
 		struct span key = span_from_string(hop->key);
 		schedule_release_hop(s, hop);
-		hop_set_setup(hop, setup_hop_by_key(setup, key), schedule_now_ms(s));
+		hop_set_setup(hop, setup_hop_by_key(setup, key), schedule_clock_ms(s));
 		close_idle_slots(s, hop);
 		schedule_touch(hop);
 	}
@@ -277,7 +287,7 @@ bool schedule_forget_hop(struct schedule *s, struct span key)
 	if (!hop)
 		return false;
 	memset(&hop->learned, 0, sizeof(hop->learned));
-	hop_set_setup(hop, hop->setup, schedule_now_ms(s));
+	hop_set_setup(hop, hop->setup, schedule_clock_ms(s));
 	schedule_is_due_at(s, hop, schedule_now_ms(s));
 	return true;
 }

@@ -11,6 +11,7 @@
  * Here is the mechanism; what an attempt means for a message stands in relay/outcome.h.
  */
 
+#include "account/oauth_keeper.h"
 #include "base/id.h"
 #include "base/map.h"
 #include "net/loop.h"
@@ -51,8 +52,13 @@ struct schedule {
 	size_t release_count;          /* of them; 1 at least while the store is down */
 	int64_t release_at_ms;         /* wall: when they are given back */
 
+	struct oauth_keeper *oauth; /* control's; NULL: no account has OAuth */
+	/* A hop has refused the password of this account, which may be another one by now. */
+	void (*on_refused)(void *owner, const struct setup_account *account);
+	void *refused_owner;
+
 	struct net_timer timer;
-	int64_t timer_at_ms; /* wall; 0: not running */
+	int64_t timer_at_ms; /* monotonic; 0: not running */
 	bool surveying;
 	bool survey_again;          /* something changed meanwhile */
 	int64_t survey_at_ms;       /* wall: the next look at the whole store */
@@ -92,6 +98,11 @@ void schedule_resume_hop(struct schedule *s, struct hop *hop);
    may be nested. Once the turn's mail is posted the rest is on disk. */
 void schedule_freeze_hop(struct schedule *s, struct hop *hop);
 void schedule_thaw_hop(struct schedule *s, struct hop *hop);
+
+/* When the hop's pause ends, by the wall clock; 0: it is not paused. */
+int64_t schedule_pause_ends_ms(struct schedule *s, const struct hop *hop);
+/* The keeper of tokens has news of this account. */
+void schedule_token_changed(struct schedule *s, struct span label);
 
 /* Nothing new begins. What comes back from lanes and workers still becomes results. */
 void schedule_stop(struct schedule *s);

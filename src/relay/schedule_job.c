@@ -2,9 +2,6 @@
 #include "relay/schedule_private.h"
 
 #include "base/memory.h"
-#include "base/moment.h"
-#include "base/random.h"
-#include "relay/events.h"
 #include "relay/local.h"
 #include "relay/outcome.h"
 
@@ -42,20 +39,20 @@ static void close_slot(struct schedule *s, struct hop_slot *slot)
    connections have let it wait. A hop that answers fast is served by few, with larger jobs. */
 static bool deserves_slot(struct schedule *s, struct hop *hop)
 {
-	int64_t now = schedule_now_ms(s);
+	int64_t now = schedule_clock_ms(s);
 
 	if (list_is_empty(&hop->slots) || hop->ready_count > JOB_DELIVERIES_MAX)
 		return true;
 	if (hop->starved_since_ms == 0) {
 		hop->starved_since_ms = now;
-		schedule_wake_at(s, now + STARVED_MS);
+		schedule_wake_in(s, STARVED_MS);
 	}
 	return now - hop->starved_since_ms >= STARVED_MS;
 }
 
 static struct hop_slot *free_slot(struct schedule *s, struct hop *hop)
 {
-	unsigned width = hop_width(hop, schedule_now_ms(s));
+	unsigned width = hop_width(hop, schedule_clock_ms(s));
 	unsigned busy = 0;
 
 	LIST_FOR_EACH (position, &hop->slots) {
@@ -71,14 +68,14 @@ static struct hop_slot *free_slot(struct schedule *s, struct hop *hop)
    have nothing to do. */
 static unsigned job_size(struct schedule *s, struct hop *hop)
 {
-	unsigned width = hop_width(hop, schedule_now_ms(s));
+	unsigned width = hop_width(hop, schedule_clock_ms(s));
 	unsigned shares = hop->starved_since_ms == 0 || width == 0 ? 1 : width;
 	size_t share = (hop->ready_count + shares - 1) / shares;
 	unsigned size = share < JOB_DELIVERIES_MAX ? (unsigned)share : JOB_DELIVERIES_MAX;
 
-	if (!hop->proved || hop_is_probing(hop, schedule_now_ms(s)))
+	if (!hop->proved || hop_is_probing(hop, schedule_clock_ms(s)))
 		size = 1;
-	return pacing_rate_available(&hop->rate, &hop->setup->rate, size, schedule_now_ms(s));
+	return pacing_rate_available(&hop->rate, &hop->setup->rate, size, schedule_clock_ms(s));
 }
 
 static void fill_job(
@@ -122,17 +119,22 @@ static bool give_job(struct schedule *s, struct hop *hop)
 {
 	unsigned size = job_size(s, hop);
 	struct hop_slot *slot;
+	struct buf token;
 	struct job *job;
 
 	if (size == 0) {
-		schedule_wake_at(
-		    s, schedule_now_ms(s) + pacing_rate_wait_ms(&hop->rate, &hop->setup->rate));
+		schedule_wake_in(s, pacing_rate_wait_ms(&hop->rate, &hop->setup->rate));
 		return false;
 	}
-	slot = free_slot(s, hop);
-	if (!slot)
+	if (!schedule_sign_in(s, hop, &token))
 		return false;
+	slot = free_slot(s, hop);
+	if (!slot) {
+		buf_fini(&token);
+		return false;
+	}
 	job = MEM_NEW(struct job);
+	job->token = token;
 	fill_job(s, hop, slot, job, size);
 	slot->busy = true;
 	if (hop->ready_count == 0)
@@ -159,7 +161,7 @@ static void finish_discarded(struct schedule *s, struct hop *hop, struct spool_d
 		delivery->recipients[i].state = SPOOL_RECIPIENT_DELIVERED;
 		spool_text_set(&delivery->recipients[i].reply, SPAN("250 2.0.0 discarded"));
 	}
-	outcome_attempted(s, hop, delivery, tried);
+	outcome_attempted(s, hop, delivery, &(struct outcome_attempt){ .tried = tried });
 }
 
 /* Hops that need no slot. */
@@ -194,7 +196,7 @@ static size_t lease_room(struct schedule *s, const struct hop *hop)
 	size_t room = HOP_READY_MAX - hop->ready_count - hop->out;
 	size_t all = s->hand_count < SCHEDULE_HAND_MAX ? SCHEDULE_HAND_MAX - s->hand_count : 0;
 
-	if (hop->setup && (!hop->proved || hop_is_probing(hop, schedule_now_ms(s))))
+	if (hop->setup && (!hop->proved || hop_is_probing(hop, schedule_clock_ms(s))))
 		room = hop->ready_count + hop->out ? 0 : 1;
 	return room < all ? room : all;
 }
@@ -233,28 +235,6 @@ void schedule_dispatch(struct schedule *s, struct hop *hop)
 
 /* ---- progress ---- */
 
-static void log_paused(const struct hop *hop)
-{
-	struct log_line line;
-	char until[MOMENT_TEXT_MAX];
-
-	event_begin(&line, EVENT_HOP_PAUSED);
-	log_text(&line, "hop", hop->key);
-	log_text(&line, "trouble", upstream_trouble_name(hop->trouble));
-	log_text(&line, "text", hop->why);
-	log_text(&line, "until", moment_format_rfc3339(hop->paused_until_ms, until));
-	log_end(&line);
-}
-
-static void log_resumed(const struct hop *hop)
-{
-	struct log_line line;
-
-	event_begin(&line, EVENT_HOP_RESUMED);
-	log_text(&line, "hop", hop->key);
-	log_end(&line);
-}
-
 static void learn(struct hop *hop, const struct upstream_learned *learned)
 {
 	if (!learned)
@@ -274,12 +254,7 @@ static void on_closed(struct schedule *s, struct hop_slot *slot, const struct jo
 	if (slot->out > 0)
 		return; /* a job has crossed this news: the lane opens the slot again for it */
 	close_slot(s, slot);
-	if (p->trouble == UPSTREAM_TROUBLE_NONE)
-		return;
-	if (hop_failed(hop, p->trouble, p->text, schedule_now_ms(s), random_u64()))
-		log_paused(hop);
-	schedule_wake_at(s, hop->paused_until_ms);
-	schedule_release_hop(s, hop);
+	schedule_trouble(s, hop, p);
 }
 
 static void on_delivery(struct schedule *s, struct hop_slot *slot, struct job_progress *p)
@@ -294,13 +269,13 @@ static void on_delivery(struct schedule *s, struct hop_slot *slot, struct job_pr
 	hop->out--;
 	switch (p->kind) {
 	case JOB_ATTEMPTED:
-		if (hop_works(hop))
-			log_resumed(hop);
+		schedule_works(hop);
 		if (p->connection_limit)
 			pacing_width_lower_ceiling(&hop->width, hop->slot_count);
 		else
 			pacing_width_succeeded(&hop->width);
-		outcome_attempted(s, hop, delivery, p->tried);
+		outcome_attempted(s, hop, delivery,
+		    &(struct outcome_attempt){ p->tried, p->sender_as, p->from_as });
 		break;
 	case JOB_DAMAGED:
 		outcome_damaged(s, delivery);
@@ -333,8 +308,7 @@ void schedule_progress(struct schedule *s, struct job_progress *progress)
 		break;
 	case JOB_IDLE:
 		slot->busy = false;
-		if (hop_works(hop))
-			log_resumed(hop);
+		schedule_works(hop);
 		break;
 	case JOB_CLOSED:
 		on_closed(s, slot, progress);
@@ -363,7 +337,8 @@ static void on_local(struct schedule *s, struct worker_job *worker_job)
 		if (local_item_is_damaged(worker_job, i))
 			outcome_damaged(s, delivery);
 		else
-			outcome_attempted(s, hop, delivery, local_item_tried(worker_job, i));
+			outcome_attempted(s, hop, delivery,
+			    &(struct outcome_attempt){ .tried = local_item_tried(worker_job, i) });
 	}
 	close_slot(s, slot);
 	schedule_touch(hop);

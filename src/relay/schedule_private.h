@@ -5,7 +5,7 @@
 /*
  * What the files of the schedule share: schedule.c (hops, what is in memory, the turn, life),
  * schedule_store.c (questions to the keeper, and results) and schedule_job.c (jobs for slots, and
- * what comes back).
+ * what comes back) and schedule_account.c (hops in trouble, tokens).
  */
 
 #include "relay/schedule.h"
@@ -14,9 +14,11 @@
 
 /* ---- schedule.c ---- */
 
-int64_t schedule_now_ms(struct schedule *s); /* wall */
-/* The timer fires at this wall time at the latest. */
+int64_t schedule_now_ms(struct schedule *s);   /* wall: what stands in rows */
+int64_t schedule_clock_ms(struct schedule *s); /* monotonic: pauses, rates */
+/* The timer fires at this wall time, or after this time, at the latest. */
 void schedule_wake_at(struct schedule *s, int64_t at_ms);
+void schedule_wake_in(struct schedule *s, int64_t delay_ms);
 /* The hop is looked at before the turn ends. */
 void schedule_touch(struct hop *hop);
 /* Something on disk for this hop may be due then. */
@@ -45,5 +47,18 @@ void schedule_start_rekey(struct schedule *s, struct spool_cursor cursor);
 void schedule_dispatch(struct schedule *s, struct hop *hop);
 void schedule_lease_more(struct schedule *s, struct hop *hop);
 void schedule_on_worker(struct mailbox_item *item, void *owner);
+
+/* ---- schedule_account.c ---- */
+
+/* What an account with OAuth signs in with; VALID and nothing appended for other hops. */
+enum oauth_token_state schedule_find_token(
+    struct schedule *s, const struct hop *hop, struct buf *token_out, struct fault *why_out);
+/* Makes token_out a secret buf with what a job needs to sign in with. False: the hop is paused, as
+   lanes never wait for a token. */
+bool schedule_sign_in(struct schedule *s, struct hop *hop, struct buf *token_out);
+/* What the end of a session says of the hop. */
+void schedule_trouble(struct schedule *s, struct hop *hop, const struct job_progress *p);
+/* A session is ready, or a delivery went through. */
+void schedule_works(struct hop *hop);
 
 #endif

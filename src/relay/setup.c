@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "relay/setup.h"
 
-#include "account/secret.h"
 #include "base/memory.h"
+#include "smtp/domain.h"
 
 #include <string.h>
+
+#define ADDRESS_MAX 2048
 
 static void complain(struct buf *problems, const char *level, const char *where, const char *text)
 {
@@ -68,23 +70,33 @@ static bool load_recipients(struct setup *setup, struct buf *problems)
 	return good;
 }
 
-static bool check_aliases(const struct setup *setup, struct buf *problems)
+static bool check_alias_list(
+    const struct config_alias *aliases, size_t count, struct buf *problems)
 {
-	const struct config *config = setup->config;
 	char origin[CONFIG_ORIGIN_TEXT_MAX];
 	bool good = true;
 
-	for (size_t i = 0; i < config->domain_count; i++) {
-		for (size_t j = 0; j < config->domains[i].alias_count; j++) {
-			const struct config_alias *alias = &config->domains[i].aliases[j];
-			if (alias->address_count <= SETUP_ALIAS_ADDRESSES_MAX)
-				continue;
-			config_origin_format(alias->origin, origin);
-			complain(
-			    problems, "error", origin, "an alias leads to 100 addresses at most");
-			good = false;
-		}
+	for (size_t i = 0; i < count; i++) {
+		if (aliases[i].address_count <= SETUP_ALIAS_ADDRESSES_MAX)
+			continue;
+		config_origin_format(aliases[i].origin, origin);
+		complain(problems, "error", origin, "an alias leads to 100 addresses at most");
+		good = false;
 	}
+	return good;
+}
+
+static bool check_aliases(const struct setup *setup, struct buf *problems)
+{
+	const struct config *config = setup->config;
+	bool good = true;
+
+	for (size_t i = 0; i < config->domain_count; i++)
+		good &= check_alias_list(
+		    config->domains[i].aliases, config->domains[i].alias_count, problems);
+	for (size_t i = 0; i < config->route_count; i++)
+		good &= check_alias_list(
+		    config->routes[i].aliases, config->routes[i].alias_count, problems);
 	return good;
 }
 
@@ -102,6 +114,11 @@ static void set_server(struct smtp_server_settings *server, const struct config 
 		.auth_required = listener->auth == CONFIG_AUTH_MODE_REQUIRED && !trusted,
 		.auth_needs_tls = !listener->cleartext_auth,
 		.strict = listener->strict,
+		.chunking = true,
+		.dsn = true,
+		.smtputf8 = true,
+		.limits = true,
+		.requiretls = true,
 	};
 }
 
@@ -114,6 +131,22 @@ static void make_servers(struct setup *setup)
 		set_server(&setup->servers[i][0], config, &config->listeners[i], false);
 		set_server(&setup->servers[i][1], config, &config->listeners[i], true);
 	}
+}
+
+/* ---- accounts ---- */
+
+static bool load_accounts(struct setup *setup, struct buf *problems)
+{
+	const struct config *config = setup->config;
+	bool good = true;
+
+	setup->accounts = mem_alloc_array(config->account_count + 1, sizeof(*setup->accounts));
+	for (size_t i = 0; i < config->account_count; i++) {
+		setup->account_count++;
+		good &= setup_account_load(
+		    &setup->accounts[i], &config->accounts[i], config->user, problems);
+	}
+	return good;
 }
 
 /* ---- hops ---- */
@@ -133,6 +166,15 @@ static bool key_is_taken(const struct setup *setup, struct span key)
 	return false;
 }
 
+static const char *account_name(const struct config_account *account)
+{
+	if (account->label)
+		return account->label;
+	if (account->login[0] != '\0')
+		return account->login;
+	return account->certificate ? "the certificate" : "kerberos";
+}
+
 /* "via as account", and a number behind it where two routes would share the key: their limits, and
    what is learned of them, are their own. */
 static char *make_key(
@@ -144,7 +186,7 @@ static char *make_key(
 	buf_init(&key, 2048);
 	buf_append_string(&key, via);
 	if (account)
-		buf_printf(&key, " as %s", account->label ? account->label : account->login);
+		buf_printf(&key, " as %s", account_name(account));
 	bare = key.len;
 	for (unsigned n = 2; key_is_taken(setup, buf_span(&key)); n++) {
 		buf_truncate(&key, bare);
@@ -160,7 +202,6 @@ static struct setup_hop *add_hop(
 	const struct config *config = setup->config;
 
 	hop->key = make_key(setup, name, account);
-	buf_init_secret(&hop->password, SECRET_MAX_BYTES);
 	hop->retry = config->retry;
 	hop->lifetime_ms = config->lifetime_ms;
 	hop->delay_warning_ms = config->delay_warning_ms;
@@ -170,33 +211,16 @@ static struct setup_hop *add_hop(
 	return hop;
 }
 
-static bool load_account(
-    struct setup_hop *hop, const struct config_account *account, struct buf *problems)
-{
-	char origin[CONFIG_ORIGIN_TEXT_MAX];
-	struct fault fault;
-	bool exposed = false;
-
-	config_origin_format(account->origin, origin);
-	hop->login = span_from_string(account->login);
-	if (!account_secret_read(account->password_file, &hop->password, &exposed, &fault)) {
-		complain(problems, "error", origin, fault.text);
-		return false;
-	}
-	if (exposed) {
-		fault_set(&fault, FAULT_LOCAL,
-		    "%s holds a password and everybody on this machine may read it: "
-		    "chmod 600 %s",
-		    account->password_file, account->password_file);
-		complain(problems, "warning", origin, fault.text);
-	}
-	return true;
-}
-
-static bool load_trust(
+static bool load_tls(
     struct setup_hop *hop, bool verify, const char *trust_path, struct buf *problems)
 {
-	struct tls_client_policy policy = { .verify = verify, .trust_path = trust_path };
+	const struct config_account *account = hop->account ? hop->account->config : NULL;
+	struct tls_client_policy policy = {
+		.verify = verify,
+		.trust_path = trust_path,
+		.certificate_path = account ? account->certificate : NULL,
+		.key_path = account ? account->key : NULL,
+	};
 	struct fault fault;
 
 	if (hop->kind != SETUP_HOP_SESSION)
@@ -221,10 +245,20 @@ static bool add_refusal(struct setup *setup, const struct config_route *route)
 	return true;
 }
 
+static bool load_maps(const struct setup *setup, struct setup_hop *hop, struct buf *problems)
+{
+	struct fault fault;
+
+	if (rewrite_init(&hop->rewrite, setup->config, hop->route, &fault))
+		return true;
+	complain(problems, "error", NULL, fault.text);
+	return false;
+}
+
 static bool add_route(struct setup *setup, const struct config_route *route, struct buf *problems)
 {
 	struct setup_hop *hop;
-	bool good = true;
+	bool good;
 
 	if (route->via_count == 0)
 		return add_refusal(setup, route);
@@ -239,9 +273,12 @@ static bool add_route(struct setup *setup, const struct config_route *route, str
 	hop->rate = route->rate;
 	hop->connections_max = route->connections_max;
 	hop->messages_per_connection = route->messages_per_connection;
-	if (route->account)
-		good = load_account(hop, route->account, problems);
-	return load_trust(hop, route->tls_verify, route->tls_trust, problems) && good;
+	if (route->account) {
+		hop->account = &setup->accounts[route->account->index];
+		hop->scram = scram_keep_create();
+	}
+	good = load_tls(hop, route->tls_verify, route->tls_trust, problems);
+	return load_maps(setup, hop, problems) && good;
 }
 
 static bool add_domain(
@@ -253,7 +290,7 @@ static bool add_domain(
 	hop->domain = domain;
 	hop->vias = &domain->deliver;
 	hop->via_count = 1;
-	return load_trust(hop, true, NULL, problems);
+	return load_tls(hop, true, NULL, problems);
 }
 
 static bool make_hops(struct setup *setup, struct buf *problems)
@@ -282,11 +319,15 @@ static void destroy(struct setup *setup)
 	tls_server_context_unref(&setup->tls);
 	for (size_t i = 0; i < setup->hop_count; i++) {
 		mem_free(setup->hops[i].key);
-		buf_fini(&setup->hops[i].password);
+		scram_keep_destroy(&setup->hops[i].scram);
 		tls_client_context_unref(&setup->hops[i].tls);
+		rewrite_fini(&setup->hops[i].rewrite);
 	}
+	for (size_t i = 0; i < setup->account_count; i++)
+		setup_account_fini(&setup->accounts[i]);
 	for (size_t i = 0; setup->domains && i < domains; i++)
 		recipients_destroy(&setup->domains[i].recipients);
+	mem_free(setup->accounts);
 	mem_free(setup->hops);
 	mem_free(setup->domains);
 	mem_free(setup->servers);
@@ -306,6 +347,7 @@ const struct setup *setup_create(
 	good &= load_certificate(setup, previous, problems_out);
 	good &= load_recipients(setup, problems_out);
 	good &= check_aliases(setup, problems_out);
+	good &= load_accounts(setup, problems_out);
 	good &= make_hops(setup, problems_out);
 	make_servers(setup);
 	if (!good) {
@@ -338,7 +380,7 @@ const struct setup_hop *setup_hop_by_route(const struct setup *setup, size_t rou
 	return &setup->hops[route == CONFIG_NO_ROUTE ? setup->hop_count - 1 : route];
 }
 
-const struct setup_hop *setup_hop_for(
+static const struct setup_hop *find_hop(
     const struct setup *setup, const struct config_question *question)
 {
 	const struct config_domain *domain;
@@ -350,6 +392,34 @@ const struct setup_hop *setup_hop_for(
 			return &setup->hops[setup->domains[domain - setup->config->domains].hop];
 	}
 	return setup_hop_by_route(setup, config_route_find(setup->config, question, NULL));
+}
+
+/* The queue has addresses as their senders wrote them, the configuration has domains in ASCII. */
+static const struct setup_hop *find_hop_utf8(
+    const struct setup *setup, const struct config_question *question)
+{
+	struct config_question asked = *question;
+	const struct setup_hop *hop;
+	struct buf sender, recipient;
+
+	buf_init(&sender, ADDRESS_MAX);
+	buf_init(&recipient, ADDRESS_MAX);
+	if (smtp_mailbox_append_comparable(&sender, question->sender))
+		asked.sender = buf_span(&sender);
+	if (smtp_mailbox_append_comparable(&recipient, question->recipient))
+		asked.recipient = buf_span(&recipient);
+	hop = find_hop(setup, &asked);
+	buf_fini(&sender);
+	buf_fini(&recipient);
+	return hop;
+}
+
+const struct setup_hop *setup_hop_for(
+    const struct setup *setup, const struct config_question *question)
+{
+	if (smtp_text_is_ascii(question->sender) && smtp_text_is_ascii(question->recipient))
+		return find_hop(setup, question);
+	return find_hop_utf8(setup, question);
 }
 
 const struct setup_hop *setup_hop_by_key(const struct setup *setup, struct span key)

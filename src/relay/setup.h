@@ -14,6 +14,9 @@
 #include "config/match.h"
 #include "net/tls.h"
 #include "relay/recipients.h"
+#include "relay/rewrite.h"
+#include "relay/scram_keep.h"
+#include "relay/setup_account.h"
 #include "smtp/server.h"
 
 #define SETUP_ALIAS_ADDRESSES_MAX 100 /* more are an error: all of them are taken, or none */
@@ -34,9 +37,10 @@ struct setup_hop {
 	const struct config_domain *domain; /* NULL for a route and NOWHERE */
 	const struct config_via *vias;
 	size_t via_count;
-	struct span login;              /* both empty without an account */
-	struct buf password;            /* secret */
-	struct tls_client_context *tls; /* SESSION only */
+	const struct setup_account *account; /* lives in the setup; NULL: none */
+	struct tls_client_context *tls;      /* SESSION only */
+	struct scram_keep *scram;            /* SESSION with an account */
+	struct rewrite rewrite;              /* a route's: what it changes on the way out */
 	/* A route's, or what holds for domains. */
 	struct config_retry retry;
 	int64_t lifetime_ms, delay_warning_ms;
@@ -54,6 +58,8 @@ struct setup {
 	struct account_users *users;    /* NULL: none configured */
 	struct recipients *mailboxes;   /* theirs; NULL without users */
 	struct tls_server_context *tls; /* NULL: none configured */
+	struct setup_account *accounts; /* as config->accounts */
+	size_t account_count;           /* those loaded: all of them, but while it is made */
 	struct setup_hop *hops;         /* one a route, in order; then one a domain; then NOWHERE */
 	size_t hop_count;
 	struct setup_domain *domains; /* as config->domains */
@@ -63,7 +69,8 @@ struct setup {
 	_Atomic unsigned references;
 };
 
-/* Loads what the configuration names. previous (may be NULL) lends its ticket keys. Takes the
+/* Loads what the configuration names; password commands may take their time, so that this is not
+   called in a loop. previous (may be NULL) lends its ticket keys. Takes the
    reference to config only on success. Each problem is a line in problems_out: errors, after which
    NULL is returned, and warnings. */
 const struct setup *setup_create(

@@ -37,6 +37,7 @@ static void report_item(struct slot *slot, enum job_progress_kind kind)
 	p->connection_limit = slot->connection_limit;
 	for (unsigned i = 0; i < slot->count; i++)
 		p->tried[slot->places[i]] = slot->decided[i];
+	slot_rewrite_report(slot, p);
 	item->delivery = NULL;
 	item->body = NULL;
 	slot->next++;
@@ -68,10 +69,16 @@ static void destroy(struct slot *slot, enum upstream_trouble trouble, const char
 	p = make_progress(slot, JOB_CLOSED);
 	p->trouble = trouble;
 	snprintf(p->text, sizeof(p->text), "%s", text ? text : "");
+	if (trouble == UPSTREAM_TROUBLE_TOKEN) {
+		p->token = slot->token;
+		buf_init_secret(&slot->token, OAUTH_TOKEN_MAX);
+	}
 	lane_tell_control(lane, &p->mail);
 	feed_destroy(&slot->feed);
 	upstream_destroy(&slot->upstream);
 	net_timer_fini(&slot->idle_timer);
+	buf_fini(&slot->token);
+	buf_fini(&slot->sender);
 	setup_unref(&slot->setup);
 	list_remove(&slot->link);
 	mem_free(slot);
@@ -97,23 +104,43 @@ static void watch_slot(struct slot *slot, bool watched)
 		upstream_observe(slot->upstream, watched ? observe : NULL, slot, slot->id);
 }
 
+/* The session keeps it: the job may end before a refusal comes back. */
+static void take_token(struct slot *slot)
+{
+	buf_clear(&slot->token);
+	buf_append(&slot->token, buf_span(&slot->job->token));
+}
+
 static void open_session(struct slot *slot)
 {
 	const struct setup_hop *hop = slot->job->hop;
 	const struct config_route *route = hop->route;
+	const struct setup_account *account = hop->account;
 	struct upstream_settings settings = {
 		.vias = hop->vias,
 		.via_count = hop->via_count,
 		.ehlo_name =
 		    span_from_string(route ? route->ehlo : slot->job->setup->config->hostname),
-		.login = hop->login,
-		.password = buf_span(&hop->password),
+		.account = account != NULL,
+		.kerberos = account && account->config->kerberos,
+		.mechanisms = route ? route->mechanisms : NULL,
+		.mechanism_count = route ? route->mechanism_count : 0,
 		.initial_response = route ? route->initial_response : CONFIG_INITIAL_RESPONSE_AUTO,
 		.cleartext_auth = route && route->cleartext_auth,
+		.scram = hop->scram,
 		.tls = hop->tls,
 		.tls_name = route ? route->tls_name : NULL,
 		.hop = hop->key,
+		.slow_pool = slot->lane->services->hash_pool,
+		.slow_reply_to = &slot->lane->from_workers.box,
 	};
+
+	take_token(slot);
+	if (account) {
+		settings.login = account->login;
+		settings.password = buf_span(&account->password);
+		settings.token = buf_span(&slot->token);
+	}
 
 	if (route && route->source_socket_len)
 		net_address_set(&settings.source, (const struct sockaddr *)&route->source_socket,
@@ -202,17 +229,18 @@ static void collect_recipients(struct slot *slot, const struct spool_delivery *d
 }
 
 /* A hop's SIZE is heeded before a byte is sent (RFC 1870). */
-static bool is_too_large(struct slot *slot, const struct spool_message *message)
+static bool is_too_large(struct slot *slot)
 {
 	const struct smtp_extensions *offered =
 	    smtp_client_extensions(upstream_client(slot->upstream));
+	uint64_t size = feed_size(slot->feed);
 	char text[200];
 
-	if (!offered->size || offered->size_max == 0 || message->size <= offered->size_max)
+	if (!offered->size || offered->size_max == 0 || size <= offered->size_max)
 		return false;
 	snprintf(text, sizeof(text),
 	    "552 5.3.4 the message has %llu octets, and %.80s takes %llu at most",
-	    (unsigned long long)message->size, offered->host,
+	    (unsigned long long)size, offered->host,
 	    (unsigned long long)offered->size_max);
 	slot_decide_ourselves(slot, SPOOL_RECIPIENT_FAILED, text);
 	return true;
@@ -222,10 +250,10 @@ static void send_mail(struct slot *slot)
 {
 	const struct spool_message *message = slot->job->items[slot->next].delivery->message;
 	struct smtp_client_transaction transaction = {
-		.reverse_path = message->envelope.reverse_path,
+		.reverse_path = slot->reverse_path,
 		.recipients = slot->addresses,
 		.recipient_count = slot->count,
-		.size = message->size,
+		.size = feed_size(slot->feed),
 		.body_8bit = (message->envelope.flags & SPOOL_FLAG_8BIT) != 0,
 	};
 
@@ -250,8 +278,13 @@ static void load(struct slot *slot)
 	switch (feed_peek(slot->feed, &bytes, &fault)) {
 	case FEED_BYTES:
 	case FEED_END:
-		send_mail(slot);
-		return;
+		slot_rewrite_done(slot);
+		if (!is_too_large(slot)) {
+			send_mail(slot);
+			return;
+		}
+		report_item(slot, JOB_ATTEMPTED);
+		break;
 	case FEED_WAIT:
 		slot->state = SLOT_LOADING;
 		return;
@@ -300,13 +333,9 @@ static void next_item(struct slot *slot)
 	}
 	item = &slot->job->items[slot->next];
 	collect_recipients(slot, item->delivery);
-	if (is_too_large(slot, item->delivery->message)) {
-		report_item(slot, JOB_ATTEMPTED);
-		next_item(slot);
-		return;
-	}
 	slot->feed = feed_create(slot->lane->services->file_pool, &slot->lane->from_workers.box,
 	    item->delivery->message, item->body, slot->id);
+	slot_rewrite_begin(slot);
 	load(slot);
 }
 
@@ -451,6 +480,8 @@ static struct slot *create(struct lane *lane, uint64_t id)
 
 	slot->lane = lane;
 	slot->id = id;
+	buf_init_secret(&slot->token, OAUTH_TOKEN_MAX);
+	buf_init(&slot->sender, SMTP_CLIENT_PATH_MAX);
 	net_timer_init(&slot->idle_timer, &lane->loop, on_idle_timer, slot);
 	list_append(&lane->slots, &slot->link);
 	return slot;

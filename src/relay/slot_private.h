@@ -3,8 +3,8 @@
 #define FRANK_RELAY_SLOT_PRIVATE_H
 
 /*
- * What the files of a slot share: slot.c (session, job, content) and slot_verdict.c (what the hop
- * says about each recipient).
+ * What the files of a slot share: slot.c (session, job, content), slot_verdict.c (what the hop says
+ * about each recipient) and slot_rewrite.c (what the hop is told in place of the original).
  */
 
 #include "relay/feed.h"
@@ -29,7 +29,8 @@ struct slot {
 	bool learned_news;
 	const struct setup *setup; /* of the session that is open */
 	const struct setup_hop *hop;
-	struct job *job; /* NULL: none */
+	struct buf token; /* secret: what the session signs in with; empty: no token */
+	struct job *job;  /* NULL: none */
 	unsigned next;   /* item under way, or the next one */
 	struct feed *feed;
 	bool reopen;       /* after leaving: for the job that waits */
@@ -47,6 +48,9 @@ struct slot {
 	bool connection_limit;
 	bool mail_answered;
 	bool ended_by_message; /* the session was given up, and the hop is not at fault */
+	struct buf sender;         /* room for: */
+	struct span reverse_path;  /* as the hop is told it */
+	struct span from_as;       /* the address put into From; empty: it is the original's */
 };
 
 /* ---- slot_verdict.c ---- */
@@ -56,6 +60,15 @@ struct slot {
 void slot_on_recipient(struct slot *slot, const struct smtp_client_event *event);
 void slot_on_message_reply(struct slot *slot, const struct smtp_client_event *event);
 void slot_on_transaction_failed(struct slot *slot, const struct smtp_client_event *event);
+
+/* ---- slot_rewrite.c ---- */
+
+/* The feed of the item under way has been made; its first bytes have come; the item is reported. */
+void slot_rewrite_begin(struct slot *slot);
+void slot_rewrite_done(struct slot *slot);
+void slot_rewrite_report(const struct slot *slot, struct job_progress *progress);
+
+/* ---- slot_verdict.c ---- */
 
 /* Our own reason for whoever is undecided. */
 void slot_decide_ourselves(struct slot *slot, enum spool_recipient_state state, const char *text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "relay/slot_private.h"
 
+#include "message/remedy.h"
 #include "smtp/remote_id.h"
 
 #include <stdio.h>
@@ -21,8 +22,20 @@ static bool speaks_of(struct span text, const char *word)
 	return false;
 }
 
+static const struct message_remedy *remedy_of(const struct smtp_received_reply *reply)
+{
+	char text[2048];
+
+	return message_remedy_find(
+	    span_from_string(smtp_reply_format(reply, text, sizeof(text))));
+}
+
 static void notice_limit(struct slot *slot, const struct smtp_received_reply *reply)
 {
+	const struct message_remedy *remedy = remedy_of(reply);
+
+	if (remedy && remedy->kind == MESSAGE_REMEDY_LIMIT)
+		slot->connection_limit = true;
 	if (smtp_reply_is_temporary(reply) &&
 	    (speaks_of(reply->text, "too many connections") || speaks_of(reply->text, "rate") ||
 		speaks_of(reply->text, "concurrent") || speaks_of(reply->text, "connection limit")))
@@ -92,7 +105,7 @@ static void complain_about_us(struct slot *slot, const struct smtp_received_repl
 	slot->about_us = UPSTREAM_TROUBLE_AUTH;
 	snprintf(slot->about_us_text, sizeof(slot->about_us_text),
 	    "%.100s wants us to sign in: %.300s%s", upstream_peer(slot->upstream), text,
-	    slot->hop->login.len ? "" : "; give the route an account");
+	    slot->hop->account ? "" : "; give the route an account");
 }
 
 void slot_on_recipient(struct slot *slot, const struct smtp_client_event *event)

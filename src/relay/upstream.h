@@ -9,10 +9,15 @@
  *
  * The owner answers READY with smtp_client_mail(), smtp_client_probe() or smtp_client_quit() on
  * upstream_client(), and calls upstream_flush() when it did so outside the callback.
+ *
+ * Steps of signing in that take long (a key derived from the password, a ticket) are done by a
+ * worker where the owner has one. An upstream may be destroyed meanwhile.
  */
 
+#include "base/worker.h"
 #include "config/config.h"
 #include "net/conn.h"
+#include "relay/scram_keep.h"
 #include "sasl/ladder.h"
 #include "smtp/client.h"
 #include "trace/line.h"
@@ -36,15 +41,24 @@ struct upstream_settings {
 	size_t via_count;
 	struct net_address source; /* len 0: any */
 	struct span ehlo_name;
-	struct span login, password; /* both empty: no AUTH */
-	struct span only_mechanism;  /* empty: the ladder chooses */
+	bool account; /* there is one: the session signs in, or comes to nothing */
+	struct span login, password; /* empty: none */
+	struct span token;           /* OAuth access token; empty: none */
+	bool kerberos;               /* the tickets of our user may be used */
+	const char *const *mechanisms; /* the only ones to be used */
+	size_t mechanism_count;        /* 0: all that the account can serve */
 	enum config_initial_response initial_response;
 	bool cleartext_auth; /* AUTH without TLS is allowed */
 	bool tls_off;        /* never STARTTLS (for `send`) */
 	bool pipelining_off;
+	struct scram_keep *scram;       /* borrowed; NULL: none */
 	struct tls_client_context *tls; /* borrowed */
 	const char *tls_name;           /* NULL: the host of the via */
 	const char *hop;                /* its key, for traces; NULL */
+	/* For slow steps; both or neither (then they are done at once, and block). What comes to
+	   slow_reply_to with worker_job.kind UPSTREAM_JOB goes to upstream_stepped(). */
+	struct worker_pool *slow_pool;
+	struct mailbox *slow_reply_to;
 };
 
 /* Why a session came to nothing. What is said about us pauses the hop and never bounces a message.
@@ -57,6 +71,9 @@ enum upstream_trouble {
 	UPSTREAM_TROUBLE_TLS,            /* missing, refused, failed, or a wrong certificate */
 	UPSTREAM_TROUBLE_AUTH,           /* refused, not offered, not possible */
 	UPSTREAM_TROUBLE_AUTH_TEMPORARY, /* 4yz to AUTH */
+	UPSTREAM_TROUBLE_TOKEN, /* the account has no token that is good: nobody was asked yet, or
+				   the hop refused the one there is */
+	UPSTREAM_TROUBLE_LIMIT, /* too many connections, says the hop */
 	UPSTREAM_TROUBLE_LOCAL,          /* here: no descriptors and the like */
 };
 const char *upstream_trouble_name(enum upstream_trouble trouble);
@@ -92,6 +109,10 @@ struct smtp_client *upstream_client(struct upstream *u);
 void upstream_abandon(struct upstream *u, const char *text);
 void upstream_flush(struct upstream *u);
 const char *upstream_peer(const struct upstream *u); /* "smtp.example.net[192.0.2.1]:587" */
+
+#define UPSTREAM_JOB 6 /* worker_job.kind */
+/* A worker has done a slow step. In the loop of the upstream, which may be gone. */
+void upstream_stepped(struct worker_job *job);
 
 /* Every classified line, and notes; NULL ends it. */
 typedef void upstream_observe_fn(void *context, const struct trace_dialogue *dialogue,

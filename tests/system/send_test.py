@@ -198,7 +198,7 @@ def test_usage_is_explained(stage):
             (['host', '--from', 'a@b'], '--from and --to'),
             (['host', '--from', 'a@b', '--to', 'c d@e'], 'the address'),
             (['host', *ENVELOPE, '--mechanism', 'PLAIN'], '--login'),
-            (['host', *ENVELOPE, '--login', 'a', '--mechanism', 'NTLM'], 'NTLM'),
+            (['host', *ENVELOPE, '--login', 'a', '--mechanism', 'SCRAM-SHA1'], 'did you mean SCRAM-SHA-1?'),
             (['host', *ENVELOPE, '--ehlo', 'a b'], '--ehlo'),
             (['host', *ENVELOPE, '--source', 'here'], '--source'),
             (['host', *ENVELOPE, '--subject', 'x', 'file'], 'made up'),

@@ -62,8 +62,8 @@ static void test_an_account_is_read_without_its_line_end(void **state)
 	setup = fixture_setup(whole);
 	directory_remove(&directory);
 	assert_string_equal(setup->hops[0].key, "submission://a.example as me@a.example");
-	assert_true(span_equal(setup->hops[0].login, SPAN("me@a.example")));
-	assert_true(span_equal(buf_span(&setup->hops[0].password), SPAN(" pass word")));
+	assert_true(span_equal(setup->hops[0].account->login, SPAN("me@a.example")));
+	assert_true(span_equal(buf_span(&setup->hops[0].account->password), SPAN(" pass word")));
 	assert_non_null(setup->hops[0].tls);
 	setup_unref(&setup);
 }
