@@ -2,6 +2,7 @@
 #include "relay/policy.h"
 
 #include "base/escape.h"
+#include "relay/rewrite.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -74,6 +75,15 @@ static void add_target(const struct setup *setup, const struct config_question *
 
 /* The addresses of an alias are final: an alias never leads to another one, so there are no loops.
  */
+static void expand(const struct setup *setup, const struct config_alias *alias,
+    struct config_question *question, struct policy_verdict *verdict)
+{
+	for (size_t i = 0; i < alias->address_count; i++) {
+		question->recipient = span_from_string(alias->addresses[i]);
+		add_target(setup, question, verdict);
+	}
+}
+
 static void decide_local(const struct setup *setup, const struct config_domain *domain,
     struct span local, struct config_question *question, struct policy_verdict *verdict)
 {
@@ -81,22 +91,36 @@ static void decide_local(const struct setup *setup, const struct config_domain *
 	char shown[128];
 
 	verdict->local = true;
-	for (size_t i = 0; alias && i < alias->address_count; i++) {
-		question->recipient = span_from_string(alias->addresses[i]);
-		add_target(setup, question, verdict);
-	}
 	if (alias)
-		return;
-	if (recipient_exists(setup, domain, local, question->recipient))
+		expand(setup, alias, question, verdict);
+	else if (recipient_exists(setup, domain, local, question->recipient))
 		add_target(setup, question, verdict);
 	else
 		refuse(verdict, SMTP_REPLY_RECIPIENT_UNKNOWN, "there is no mailbox %s here",
 		    escape_to(shown, sizeof(shown), question->recipient));
 }
 
+static const struct config_route *route_for(
+    const struct setup *setup, const struct config_question *question)
+{
+	size_t index = config_route_find(setup->config, question, NULL);
+
+	return index == CONFIG_NO_ROUTE ? NULL : &setup->config->routes[index];
+}
+
+/* The alias of the route that this recipient takes, or NULL. */
+static const struct config_alias *route_alias(
+    const struct setup *setup, const struct config_question *question)
+{
+	const struct config_route *route = route_for(setup, question);
+
+	return route ? rewrite_find_alias(setup->config, route, question->recipient) : NULL;
+}
+
 static void decide_relay(const struct setup *setup, const struct policy_client *client,
     struct config_question *question, struct policy_verdict *verdict)
 {
+	const struct config_alias *alias;
 	char shown[128];
 
 	escape_to(shown, sizeof(shown), question->recipient);
@@ -110,6 +134,11 @@ static void decide_relay(const struct setup *setup, const struct policy_client *
 		    shown);
 		return;
 	}
+	alias = route_alias(setup, question);
+	if (alias) {
+		expand(setup, alias, question, verdict);
+		return;
+	}
 	add_target(setup, question, verdict);
 	if (verdict->targets[0].hop->kind == SETUP_HOP_NOWHERE)
 		refuse(verdict, SMTP_REPLY_RECIPIENT_TEMPORARY,
@@ -121,37 +150,40 @@ static void decide_relay(const struct setup *setup, const struct policy_client *
 }
 
 /* The domain a bare name belongs to: postmaster to the first one taken here (RFC 5321, 4.5.1), any
-   other name to default-domain. */
+   other name to the default-domain of its route, or of the relay. */
 static struct span complete_domain(
-    const struct setup *setup, const struct policy_client *client, struct span local)
+    const struct setup *setup, bool may_relay, const struct config_question *question)
 {
 	const struct config *config = setup->config;
+	const char *own =
+	    may_relay ? rewrite_default_domain(config, route_for(setup, question)) : NULL;
 
-	if (policy_may_relay(client) && config->default_domain)
-		return span_from_string(config->default_domain);
-	if (is_postmaster(local) && config->domain_count > 0 &&
+	if (own)
+		return span_from_string(own);
+	if (is_postmaster(question->recipient) && config->domain_count > 0 &&
 	    config->domains[0].patterns[0].domain.len > 0 &&
 	    !config->domains[0].patterns[0].subdomains)
 		return config->domains[0].patterns[0].domain;
 	return SPAN("");
 }
 
-static bool complete(const struct setup *setup, const struct policy_client *client,
-    const struct smtp_address *recipient, struct buf *scratch, struct span *mailbox_out)
+/* question's recipient is a bare name. False: nothing completes it. */
+static bool complete(const struct setup *setup, bool may_relay, struct buf *scratch,
+    struct config_question *question)
 {
-	struct span domain = complete_domain(setup, client, recipient->local);
+	struct span domain = complete_domain(setup, may_relay, question);
 
-	if (domain.len == 0 && is_postmaster(recipient->local) && setup->config->postmaster) {
-		*mailbox_out = span_from_string(setup->config->postmaster);
+	if (domain.len == 0 && is_postmaster(question->recipient) && setup->config->postmaster) {
+		question->recipient = span_from_string(setup->config->postmaster);
 		return true;
 	}
 	if (domain.len == 0)
 		return false;
 	buf_clear(scratch);
-	if (!buf_append(scratch, recipient->local) || !buf_append_byte(scratch, '@') ||
+	if (!buf_append(scratch, question->recipient) || !buf_append_byte(scratch, '@') ||
 	    !buf_append(scratch, domain))
 		return false;
-	*mailbox_out = buf_span(scratch);
+	question->recipient = buf_span(scratch);
 	return true;
 }
 
@@ -161,6 +193,27 @@ static bool is_own_postmaster(const struct setup *setup, const struct smtp_addre
 {
 	return recipient->domain.len == 0 && is_postmaster(recipient->local) &&
 	       setup->config->postmaster;
+}
+
+/* A bare name that nothing completes: an alias may still know it. */
+static void decide_bare(const struct setup *setup, const struct policy_client *client,
+    struct config_question *question, struct policy_verdict *verdict)
+{
+	const struct config_alias *alias =
+	    policy_may_relay(client) ? route_alias(setup, question) : NULL;
+
+	if (alias)
+		expand(setup, alias, question, verdict);
+	else
+		refuse(verdict, SMTP_REPLY_RECIPIENT_REFUSED,
+		    "the address has no domain: give it as name@domain");
+}
+
+static void clear(struct policy_verdict *verdict)
+{
+	verdict->target_count = 0;
+	verdict->local = false;
+	verdict->refusal = NULL;
 }
 
 void policy_recipient(const struct setup *setup, const struct policy_client *client,
@@ -177,13 +230,10 @@ void policy_recipient(const struct setup *setup, const struct policy_client *cli
 	const struct config_domain *domain;
 	struct span local, name;
 
-	verdict_out->target_count = 0;
-	verdict_out->local = false;
-	verdict_out->refusal = NULL;
+	clear(verdict_out);
 	if (recipient->domain.len == 0 &&
-	    !complete(setup, client, recipient, scratch, &question.recipient)) {
-		refuse(verdict_out, SMTP_REPLY_RECIPIENT_REFUSED,
-		    "the address has no domain: give it as name@domain");
+	    !complete(setup, policy_may_relay(client), scratch, &question)) {
+		decide_bare(setup, client, &question, verdict_out);
 		return;
 	}
 	config_address_split(question.recipient, &local, &name);
@@ -194,4 +244,25 @@ void policy_recipient(const struct setup *setup, const struct policy_client *cli
 		add_target(setup, &question, verdict_out);
 	else
 		decide_relay(setup, client, &question, verdict_out);
+}
+
+void policy_notice(const struct setup *setup, struct span sender, struct span recipient,
+    struct buf *scratch, struct policy_verdict *verdict_out)
+{
+	struct config_question question = { .sender = sender, .recipient = recipient };
+	const struct config_domain *domain = NULL;
+	const struct config_alias *alias;
+	struct span local, name;
+
+	clear(verdict_out);
+	if (!config_address_split(recipient, &local, &name))
+		complete(setup, true, scratch, &question);
+	if (config_address_split(question.recipient, &local, &name))
+		domain = config_domain_find(setup->config, name);
+	verdict_out->local = domain != NULL;
+	alias = domain ? find_alias(domain, local) : route_alias(setup, &question);
+	if (alias)
+		expand(setup, alias, &question, verdict_out);
+	else
+		add_target(setup, &question, verdict_out);
 }

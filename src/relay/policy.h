@@ -4,8 +4,9 @@
 
 /*
  * Who may send where. Relaying is for clients that have signed in and for the networks of
- * relay-from; from everyone else only recipients of a domain that is taken here are accepted. A
- * decision only: no I/O, nothing is kept.
+ * relay-from; from everyone else only recipients of a domain that is taken here are accepted. The
+ * aliases of a domain and of a route are expanded here, once: each recipient has a state of its own
+ * from then on. A decision only: no I/O, nothing is kept.
  */
 
 #include "relay/setup.h"
@@ -44,5 +45,10 @@ struct policy_verdict {
 void policy_recipient(const struct setup *setup, const struct policy_client *client,
     struct span sender, const struct smtp_address *recipient, struct buf *scratch,
     struct policy_verdict *verdict_out);
+
+/* Where a notice made here goes, as if somebody who may relay had sent it. It is never refused: an
+   address that is not known goes its way, and whoever gets it says no. scratch as above. */
+void policy_notice(const struct setup *setup, struct span sender, struct span recipient,
+    struct buf *scratch, struct policy_verdict *verdict_out);
 
 #endif
