@@ -6,6 +6,7 @@ docs/mechanisms.md has the table; with $FRANK_CELLS naming a file, the tests of 
 for it: hop, mechanism, account, and what the hop's log said.
 """
 import os
+import re
 
 from peers import clients, dovecot_submission
 from peers.certificate import Certificate
@@ -110,6 +111,55 @@ def takes_msmtp(stage, hop):
     wait_for(lambda: hop.delivered() == len(mechanisms), 'everything was delivered')
 
 
+def account(stage, hop, mechanism):
+    """The lines of an account that signs in with this mechanism."""
+    if mechanism == 'GSSAPI':
+        lines = [f'login {PRINCIPAL};', 'kerberos yes;']
+    elif mechanism == 'EXTERNAL':
+        lines = [f'login {LOGIN};', f'certificate {hop.client.certificate};',
+                 f'key {hop.client.key};']
+    else:
+        secret = stage.write('password', PASSWORD + '\n', 0o600)
+        lines = [f'login {LOGIN};', f'password-file {secret};']
+    return ' '.join(lines)
+
+
+def takes_frank(stage, hop):
+    """Each mechanism has a route of its own by the recipient's domain; one message each. At the end
+    an account with a wrong password: its mail waits, and the hop's own words are shown."""
+    mechanisms = [m for m in hop.mechanisms if m not in TOKEN_MECHANISMS]
+    wrong = stage.write('wrong', 'not the password\n', 0o600)
+    accounts = {m.lower(): account(stage, hop, m) + f' mechanisms {m};' for m in mechanisms}
+    accounts['wrong'] = f'login {LOGIN}; password-file {wrong}; mechanisms PLAIN;'
+    via = f'via submission://localhost:{hop.port}; tls-trust {hop.certificate.certificate};'
+    relay = Frank(
+        stage, env=hop.env,
+        extra='\n'.join(f'account {name} {{ {lines} }}' for name, lines in accounts.items()),
+        routes='\n'.join(f'route *@{name}.example.net {{ {via} account {name}; }}'
+                         for name in accounts))
+    with clients.connect(relay.port) as client:
+        for mechanism in mechanisms:
+            client.sendmail(LOGIN, [f'bob@{mechanism.lower()}.example.net'], clients.MESSAGE)
+            line = wait_for(lambda: hop.log_lines(mechanism), f'{hop.name} names {mechanism}')[-1]
+            check(PRINCIPAL in line, line)
+            record(hop, mechanism, accounts[mechanism.lower()], line)
+        wait_for(lambda: hop.delivered() == len(mechanisms), 'everything was delivered')
+        relay.wait_event('delivered', count=len(mechanisms))
+        client.sendmail(LOGIN, ['bob@wrong.example.net'], clients.MESSAGE)
+    paused = relay.wait_event('hop-paused')[0]
+    check('535' in paused, paused)
+    check_equal([item['state'] for item in relay.queue() if item['state'] != 'done'], ['deferred'])
+    check_equal(relay.events('bounced'), [])
+
+
+def record(hop, mechanism, lines, line):
+    """A cell of the table in docs/mechanisms.md."""
+    path = os.environ.get('FRANK_CELLS')
+    if path:
+        with open(path, 'a') as stream:
+            stream.write(f'{hop.name}\t{mechanism}\t{lines}\t{line}\n')
+
+
 def test_postfix_takes_msmtp(stage):
     takes_msmtp(stage, postfix(stage))
 
@@ -124,3 +174,49 @@ def test_exim_takes_msmtp(stage):
 
 def test_opensmtpd_takes_msmtp(stage):
     takes_msmtp(stage, opensmtpd(stage))
+
+
+def test_postfix_takes_frank(stage):
+    takes_frank(stage, postfix(stage))
+
+
+def test_dovecot_takes_frank(stage):
+    takes_frank(stage, dovecot(stage))
+
+
+def test_exim_takes_frank(stage):
+    takes_frank(stage, exim(stage))
+
+
+def test_opensmtpd_takes_frank(stage):
+    takes_frank(stage, opensmtpd(stage))
+
+
+def test_two_accounts_on_one_hop_never_mix(stage):
+    """A hundred messages of two senders in turn: Postfix refuses a sender who is not the one that
+    signed in, and its log shows each login with its own sender alone."""
+    users = {'alice@example.org': 'pw of alice', 'carol@example.org': 'pw of carol'}
+    own = ', '.join(f'{user}={user}' for user in users)
+    certificate = Certificate(stage)
+    hop = Postfix(stage, certificate, services=('submission',), cyrus=users,
+                  main={'smtpd_sender_login_maps': f'inline:{{ {own} }}',
+                        'smtpd_sender_restrictions': 'reject_sender_login_mismatch'})
+    accounts, routes = [], []
+    for user, password in users.items():
+        name = user.partition('@')[0]
+        secret = stage.write(f'password-{name}', password + '\n', 0o600)
+        accounts.append(f'account {name} {{ login {user}; password-file {secret}; }}')
+        routes.append(f'route * {{ match sender {user}; account {name}; '
+                      f'via submission://localhost:{hop.port}; '
+                      f'tls-trust {certificate.certificate}; }}')
+    relay = Frank(stage, extra='\n'.join(accounts), routes='\n'.join(routes))
+    with clients.connect(relay.port) as client:
+        for number in range(100):
+            client.sendmail(list(users)[number % 2], ['bob@example.net'], clients.MESSAGE)
+    relay.wait_queue_empty()
+    log = hop.maillog()
+    logins = dict(re.findall(r'smtpd\[\d+\]: (\w+): client=.* sasl_username=(\S+)', log))
+    senders = dict(re.findall(r'qmgr\[\d+\]: (\w+): from=<(\S+?)>', log))
+    check_equal(len(logins), 100, 'messages with a login')
+    check_equal({mail: senders[mail] for mail in logins}, logins, 'the sender of each message')
+    check_equal(sorted(logins.values()), sorted(list(users) * 50), 'the logins')
