@@ -6,6 +6,7 @@ import pwd
 import re
 import smtplib
 import socket
+import ssl
 import time
 
 from peers import clients
@@ -332,3 +333,90 @@ def test_initial_response_no_waits_for_the_prompt(stage):
     send(frank)
     hop.wait_messages(1)
     check('AUTH PLAIN' in hop.sessions[0].lines, str(hop.sessions[0].lines))
+
+
+def test_password_command_of_a_route_gives_the_first_line(stage):
+    hop = ScriptedServer(stage, ehlo=['AUTH PLAIN LOGIN'])
+    command = stage.write('command', '#!/bin/sh\nprintf "%s\\nsecond line\\n" "$2"\n', 0o755)
+    frank = Frank(stage, via(hop, f'login a; password-command {command} x "a $HOME;b"; '
+                                  'cleartext-auth yes;'.replace('$', '\\$')))
+    send(frank)
+    hop.wait_messages(1)
+    check_equal(hop.logins(), [('PLAIN', 'a', 'a $HOME;b')])
+
+
+def test_a_password_command_that_fails_is_an_error(stage):
+    hop = ScriptedServer(stage, ehlo=['AUTH PLAIN LOGIN'])
+    command = stage.write('command', '#!/bin/sh\necho the vault is sealed >&2; exit 3\n', 0o755)
+    frank = Frank(stage, via(hop, f'login a; password-command {command}; cleartext-auth yes;'),
+                  start=False)
+    done = frank.command('config', 'check')
+    check_equal(done.returncode, 2)
+    check(b'the vault is sealed' in done.stdout, done.stdout.decode())
+
+
+def test_mechanisms_of_an_account_and_of_a_route_are_the_only_ones(stage):
+    hop = ScriptedServer(stage, ehlo=['AUTH PLAIN LOGIN CRAM-MD5'])
+    password = stage.write('up', 'secret\n', 0o600)
+    frank = Frank(stage, via(hop, 'account up; cleartext-auth yes; mechanisms login;', '*@a.test') +
+                  via(hop, 'account up; cleartext-auth yes; mechanisms SCRAM-SHA-256;', '*@b.test') +
+                  via(hop, 'account up; cleartext-auth yes;'),
+                  extra=f'account up {{ login a; password-file {password}; mechanisms PLAIN; }}')
+    send(frank)
+    send(frank, 'bob@a.test')
+    hop.wait_messages(2)
+    check_equal(sorted(login[0] for login in hop.logins()), ['LOGIN', 'PLAIN'])
+    send(frank, 'bob@b.test')
+    line = frank.wait_event('hop-paused')[0]
+    check('SCRAM-SHA-256' in line, line)
+    check_equal(len(hop.logins()), 2)
+
+
+def external(session, argument):
+    """Takes whoever has shown a certificate."""
+    shown = session.connection.getpeercert()
+    if argument.startswith('EXTERNAL') and shown:
+        session.logins.append((argument, dict(name[0] for name in shown['subject'])['commonName'], ''))
+        return '235 2.7.0 Ok'
+    return '535 5.7.8 No certificate'
+
+
+def test_certificate_and_key_of_an_account_sign_in(stage):
+    certificate, ours = Certificate(stage), Certificate(stage, name='relay.example.org')
+    hop = ScriptedServer(stage, ehlo=['STARTTLS', 'AUTH EXTERNAL'], certificate=certificate,
+                         replies={'AUTH': external})
+    hop.context.verify_mode = ssl.CERT_OPTIONAL
+    hop.context.load_verify_locations(ours.certificate)
+    frank = Frank(stage, f'route * {{ via submission://localhost:{hop.port}; account up; '
+                         f'tls-trust {certificate.certificate}; }}',
+                  extra=f'account up {{ certificate {ours.certificate}; key {ours.key}; }}')
+    send(frank)
+    hop.wait_messages(1)
+    check_equal(hop.logins(), [('EXTERNAL =', 'relay.example.org', '')])
+    # A key of another certificate, and one that everybody may read.
+    frank.configure(extra=f'account up {{ certificate {ours.certificate}; key {certificate.key}; }}')
+    check_equal(frank.command('config', 'check').returncode, 2)
+
+
+def test_default_domain_of_a_route_completes_envelope_and_header(stage):
+    hop = ScriptedServer(stage)
+    frank = Frank(stage, via(hop, 'default-domain routed.example;'),
+                  extra='default-domain filled.example;')
+    send(frank, 'sales', 'root', 'From: root\nTo: sales\n\nHello.\n')
+    _, recipients, content = hop.wait_messages(1)[0]
+    check_equal(recipients, ['sales@routed.example'])
+    check(b'\nFrom: root@routed.example\r\n' in content, content.decode())
+
+
+def test_alias_of_a_route_sends_mail_elsewhere(stage):
+    hop, other = ScriptedServer(stage), ScriptedServer(stage)
+    frank = Frank(stage, via(hop, 'alias sales a@x.test b@x.test; alias c@a.test d@x.test;',
+                             '*@a.test *@filled.example') + via(other),
+                  extra='default-domain filled.example;')
+    send(frank, 'sales')
+    send(frank, 'c@a.test')
+    send(frank, 'e@a.test')
+    check_equal(hop.wait_messages(1)[0][1], ['e@a.test'])
+    other.wait_messages(2)
+    check_equal(sorted(name for message in other.messages() for name in message[1]),
+                ['a@x.test', 'b@x.test', 'd@x.test'])
