@@ -177,6 +177,88 @@ static void test_postmaster_without_any_domain_is_who_the_configuration_names(vo
 	setup_unref(&with);
 }
 
+static const char aliases[] =
+    "listen lan { address 127.0.0.1:25; auth off; tls off; relay-from 192.0.2.0/24; }\n"
+    "listen b { address 127.0.0.1:26; auth off; tls off; }\n"
+    "domain local.example { recipients any; deliver maildir:/m/%u; alias info a@far.example; }\n"
+    "route *@plain.example { via smtp://plain.example; }\n"
+    "route * { via smtp://mx.far.example; %s\n"
+    "	alias root ann@local.example bob@plain.example root@far.example; }\n";
+
+static const struct setup *with_aliases(const char *directives)
+{
+	char whole[2000];
+	const char *at = strstr(aliases, "%s");
+
+	snprintf(
+	    whole, sizeof(whole), "%.*s%s%s", (int)(at - aliases), aliases, directives, at + 2);
+	return fixture_setup(whole);
+}
+
+#define EXPANDED                                                                                   \
+	"ann@local.example maildir:/m/%u, bob@plain.example smtp://plain.example, "                \
+	"root@far.example smtp://mx.far.example"
+
+static void test_the_alias_of_a_route_expands_once_for_who_may_send(void **state)
+{
+	const struct setup *with = with_aliases("");
+
+	assert_string_equal(decide(with, NETWORK, "root"), EXPANDED);
+	assert_string_equal(decide(with, NETWORK, "Root@relay.example.org"), EXPANDED);
+	assert_string_equal(
+	    decide(with, NETWORK, "root@plain.example"), "root@plain.example smtp://plain.example");
+	assert_string_equal(
+	    decide(with, NETWORK, "root@box.example"), "root@box.example smtp://mx.far.example");
+	assert_non_null(strstr(decide(with, NETWORK, "ann"), "553 the address has no domain"));
+	assert_non_null(strstr(decide(with, NOBODY, "root"), "553 the address has no domain"));
+	assert_non_null(strstr(decide(with, NOBODY, "root@relay.example.org"), "relaying denied"));
+	setup_unref(&with);
+}
+
+static void test_a_route_completes_before_its_alias_is_looked_for(void **state)
+{
+	const struct setup *with = with_aliases("default-domain box.example;");
+
+	assert_string_equal(decide(with, NETWORK, "root"), EXPANDED);
+	assert_string_equal(decide(with, NETWORK, "root@box.example"), EXPANDED);
+	assert_string_equal(decide(with, NETWORK, "ann"), "ann@box.example smtp://mx.far.example");
+	setup_unref(&with);
+	with = with_aliases("default-domain local.example;");
+	assert_string_equal(decide(with, NETWORK, "root"), "root@local.example maildir:/m/%u");
+	setup_unref(&with);
+}
+
+static const char *notice_to(const struct setup *of, const char *recipient)
+{
+	static char out[1000];
+	struct policy_verdict verdict;
+	struct buf scratch;
+	size_t len = 0;
+
+	buf_init(&scratch, 1024);
+	policy_notice(of, SPAN(""), span_from_string(recipient), &scratch, &verdict);
+	for (size_t i = 0; i < verdict.target_count; i++)
+		len += (size_t)snprintf(out + len, sizeof(out) - len, "%s%.*s %s", i ? ", " : "",
+		    SPAN_ARG(verdict.targets[i].address), verdict.targets[i].hop->key);
+	buf_fini(&scratch);
+	return out;
+}
+
+static void test_a_notice_finds_its_reader(void **state)
+{
+	const struct setup *with = with_aliases("");
+
+	assert_string_equal(notice_to(with, "root"), EXPANDED);
+	assert_string_equal(notice_to(with, "ann"), "ann smtp://mx.far.example");
+	assert_string_equal(
+	    notice_to(with, "info@local.example"), "a@far.example smtp://mx.far.example");
+	assert_string_equal(notice_to(with, "x@local.example"), "x@local.example maildir:/m/%u");
+	setup_unref(&with);
+	with = with_aliases("default-domain box.example;");
+	assert_string_equal(notice_to(with, "ann"), "ann@box.example smtp://mx.far.example");
+	setup_unref(&with);
+}
+
 static int begin(void **state)
 {
 	static struct directory directory;
@@ -210,6 +292,9 @@ int main(void)
 		cmocka_unit_test(test_the_refusal_says_how_to_be_let_in),
 		cmocka_unit_test(test_default_domain_completes_for_those_who_may_send),
 		cmocka_unit_test(test_postmaster_without_any_domain_is_who_the_configuration_names),
+		cmocka_unit_test(test_the_alias_of_a_route_expands_once_for_who_may_send),
+		cmocka_unit_test(test_a_route_completes_before_its_alias_is_looked_for),
+		cmocka_unit_test(test_a_notice_finds_its_reader),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);
