@@ -47,6 +47,20 @@ const char *oauth_label_fault(const char *label)
 	return NULL;
 }
 
+const char *oauth_host(const char *url, char out[OAUTH_HOST_MAX])
+{
+	struct span rest = span_from_string(url), host;
+
+	out[0] = '\0';
+	if (span_starts_with_nocase(rest, SPAN("https://")))
+		rest = span_skip(rest, strlen("https://"));
+	if (!span_take_until(&rest, '/', &host) || host.len >= OAUTH_HOST_MAX)
+		return out;
+	memcpy(out, host.data, host.len);
+	out[host.len] = '\0';
+	return out;
+}
+
 /* ---- the files that are named ---- */
 
 static bool cannot(struct fault *fault_out, const char *path, const char *what)

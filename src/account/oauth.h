@@ -64,6 +64,10 @@ struct oauth_account {
    can: letters, digits, - _ . @ +, not beginning with a dot, at most OAUTH_LABEL_MAX bytes. */
 const char *oauth_label_fault(const char *label);
 
+/* The host of an https address, with its port if it names one; empty when it is too long. */
+#define OAUTH_HOST_MAX 256
+const char *oauth_host(const char *url, char out[OAUTH_HOST_MAX]);
+
 /* Reads the files that the settings name. *exposed_out (may be NULL) is one of them, borrowed from
    the settings, that everybody may read, or NULL. NULL with a fault (FAULT_LOCAL). */
 struct oauth_account *oauth_account_load(

@@ -25,8 +25,8 @@ static void on_changed(const char *label, void *owner)
 	(void)label;
 	if (fetch->state == OAUTH_TOKEN_VALID)
 		return;
-	fetch->state = oauth_keeper_token(
-	    fetch->keeper, fetch->label, fetch->token_out, fetch->fault_out);
+	fetch->state =
+	    oauth_keeper_token(fetch->keeper, fetch->label, fetch->token_out, fetch->fault_out);
 	if (fetch->state != OAUTH_TOKEN_PENDING)
 		net_timer_start(&fetch->deadline, 0);
 }

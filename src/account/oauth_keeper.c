@@ -317,19 +317,6 @@ bool oauth_keeper_rejected(struct oauth_keeper *keeper, struct span label, struc
 	return true;
 }
 
-static const char *host_of(const char *url, char out[256])
-{
-	struct span rest = span_from_string(url), host;
-
-	if (span_starts_with(rest, SPAN("https://")))
-		rest = span_skip(rest, 8);
-	if (!span_take_until(&rest, '/', &host) || host.len > 255)
-		return "";
-	memcpy(out, host.data, host.len);
-	out[host.len] = '\0';
-	return out;
-}
-
 static int64_t next_try(const struct oauth_entry *e)
 {
 	struct net_loop *loop = e->keeper->loop;
@@ -357,7 +344,7 @@ static void write_report(const struct oauth_entry *e, struct oauth_report *repor
 		.last_error = e->why[0] != '\0' ? e->why : NULL,
 		.last_error_ms = e->why[0] != '\0' ? e->trouble_ms : 0,
 	};
-	host_of(settings->token_endpoint, report->provider);
+	oauth_host(settings->token_endpoint, report->provider);
 }
 
 bool oauth_keeper_report(struct oauth_keeper *keeper, size_t index, struct oauth_report *report_out)

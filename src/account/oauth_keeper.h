@@ -88,7 +88,7 @@ bool oauth_keeper_rejected(struct oauth_keeper *keeper, struct span label, struc
 /* For status and token list. Strings are borrowed until the next turn of the loop. */
 struct oauth_report {
 	const char *label, *login;
-	char provider[256]; /* host of its token end point */
+	char provider[OAUTH_HOST_MAX]; /* host of its token end point */
 	enum oauth_flow flow;
 	enum oauth_token_state state;
 	bool dead;              /* somebody has to act, even if the token is VALID for a while */

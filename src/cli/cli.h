@@ -43,6 +43,7 @@ extern const struct cli_command cli_send_command;
 extern const struct cli_command cli_serve_command;
 extern const struct cli_command cli_sink_command;
 extern const struct cli_command cli_status_command;
+extern const struct cli_command cli_token_command;
 extern const struct cli_command cli_trace_command;
 extern const struct cli_command cli_user_command;
 

@@ -16,6 +16,7 @@ static const struct cli_command *const commands[] = {
 	&cli_queue_command,
 	&cli_hop_command,
 	&cli_trace_command,
+	&cli_token_command,
 	&cli_user_command,
 	&cli_route_command,
 	&cli_config_command,

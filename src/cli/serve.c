@@ -60,11 +60,36 @@ static bool give_spool(const struct config *config, const struct passwd *user)
 	return true;
 }
 
+/* Tokens and what is learned of hops. The relay works without the directory as long as no account
+   needs it, so this is no reason not to start: whoever wants to write there says so. */
+static void make_state(const char *path, mode_t mode, const struct passwd *user)
+{
+	struct stat status;
+
+	if (mkdir(path, mode) != 0 && errno != EEXIST)
+		return;
+	if (user && stat(path, &status) == 0 && status.st_uid != user->pw_uid &&
+	    chown(path, user->pw_uid, user->pw_gid) != 0)
+		fail("warning: cannot give the state to the user", path);
+}
+
+static void make_states(const struct config *config, const struct passwd *user)
+{
+	struct buf tokens;
+
+	buf_init(&tokens, 4096);
+	buf_printf(&tokens, "%s/tokens", config->state.path);
+	make_state(config->state.path, 0750, user);
+	make_state(buf_string(&tokens), 0700, user);
+	buf_fini(&tokens);
+}
+
 static bool drop_privileges(const struct config *config)
 {
 	const struct passwd *user;
 
 	if (!config->user) {
+		make_states(config, NULL);
 		if (geteuid() == 0)
 			cli_complain("warning: running as root; \"user NAME;\" in the "
 				     "configuration lets it drop that after binding");
@@ -75,6 +100,7 @@ static bool drop_privileges(const struct config *config)
 		cli_complain("user %s: there is no such user on this machine", config->user);
 		return false;
 	}
+	make_states(config, geteuid() == 0 ? user : NULL);
 	if (geteuid() == user->pw_uid)
 		return true;
 	if (geteuid() != 0) {
