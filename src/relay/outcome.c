@@ -17,8 +17,15 @@ static int64_t now_ms(struct schedule *s)
 
 /* ---- log ---- */
 
+static void log_rewritten(struct log_line *line, const struct outcome_attempt *attempt)
+{
+	log_text(line, "sender-as", attempt->sender_as);
+	log_text(line, "from-as", attempt->from_as);
+}
+
 static void log_recipient(const struct spool_delivery *delivery,
-    const struct spool_recipient *recipient, enum event event, int64_t now)
+    const struct spool_recipient *recipient, enum event event, int64_t now,
+    const struct outcome_attempt *attempt)
 {
 	char text[MOMENT_TEXT_MAX];
 	struct log_line line;
@@ -26,6 +33,8 @@ static void log_recipient(const struct spool_delivery *delivery,
 	event_begin(&line, event);
 	log_id(&line, "message", delivery->message->id);
 	log_span(&line, "from", delivery->message->envelope.reverse_path);
+	if (attempt)
+		log_rewritten(&line, attempt);
 	log_span(&line, "to", recipient->address);
 	log_span(&line, "hop", delivery->hop);
 	log_span(&line, "reply", recipient->reply);
@@ -145,7 +154,8 @@ static void log_held(struct schedule *s, struct spool_delivery *delivery, const 
 {
 	for (unsigned i = 0; i < delivery->recipient_count; i++)
 		if (!about || about[i])
-			log_recipient(delivery, &delivery->recipients[i], EVENT_HELD, now_ms(s));
+			log_recipient(
+			    delivery, &delivery->recipients[i], EVENT_HELD, now_ms(s), NULL);
 }
 
 /* Nobody can be told. Who failed waits for the operator; the others go on. */
@@ -236,8 +246,8 @@ static void plan_retry(struct schedule *s, struct hop *hop, struct spool_deliver
 	    now_ms(s) + pacing_retry_ms(retry, delivery->attempts, random_u64());
 }
 
-void outcome_attempted(
-    struct schedule *s, struct hop *hop, struct spool_delivery *delivery, const bool *tried)
+void outcome_attempted(struct schedule *s, struct hop *hop, struct spool_delivery *delivery,
+    const struct outcome_attempt *attempt)
 {
 	bool failed[SPOOL_RECIPIENTS_MAX] = { false };
 	bool any_failed = false;
@@ -249,18 +259,18 @@ void outcome_attempted(
 		plan_retry(s, hop, delivery);
 	for (unsigned i = 0; i < delivery->recipient_count; i++) {
 		struct spool_recipient *recipient = &delivery->recipients[i];
-		if (!tried[i])
+		if (!attempt->tried[i])
 			continue;
 		if (recipient->state == SPOOL_RECIPIENT_WAITING && has_expired(delivery, now))
 			give_up(recipient, delivery, now);
 		if (recipient->state == SPOOL_RECIPIENT_DELIVERED) {
-			log_recipient(delivery, recipient, EVENT_DELIVERED, now);
+			log_recipient(delivery, recipient, EVENT_DELIVERED, now, attempt);
 			hop->delivered++;
 		} else if (recipient->state == SPOOL_RECIPIENT_FAILED) {
 			failed[i] = any_failed = true;
-			log_recipient(delivery, recipient, EVENT_BOUNCED, now);
+			log_recipient(delivery, recipient, EVENT_BOUNCED, now, attempt);
 		} else if (recipient->state == SPOOL_RECIPIENT_WAITING) {
-			log_recipient(delivery, recipient, EVENT_DEFERRED, now);
+			log_recipient(delivery, recipient, EVENT_DEFERRED, now, attempt);
 		}
 	}
 	if (any_failed)
@@ -299,7 +309,7 @@ void outcome_refused(
 		if (refusal->code >= 500)
 			delivery->recipients[i].state = SPOOL_RECIPIENT_FAILED;
 	}
-	outcome_attempted(s, hop, delivery, tried);
+	outcome_attempted(s, hop, delivery, &(struct outcome_attempt){ .tried = tried });
 }
 
 /* ---- overdue ---- */
@@ -312,8 +322,8 @@ static void warn(struct schedule *s, struct spool_delivery *delivery)
 	for (unsigned i = 0; i < delivery->recipient_count; i++) {
 		about[i] = delivery->recipients[i].state == SPOOL_RECIPIENT_WAITING;
 		if (about[i])
-			log_recipient(
-			    delivery, &delivery->recipients[i], EVENT_DELAY_WARNED, now_ms(s));
+			log_recipient(delivery, &delivery->recipients[i], EVENT_DELAY_WARNED,
+			    now_ms(s), NULL);
 	}
 	tell_sender(s, delivery, MESSAGE_REPORT_DELAY, about);
 }
@@ -343,7 +353,7 @@ void outcome_overdue(struct schedule *s, struct spool_delivery *delivery)
 		if (!about[i])
 			continue;
 		give_up(&delivery->recipients[i], delivery, now);
-		log_recipient(delivery, &delivery->recipients[i], EVENT_BOUNCED, now);
+		log_recipient(delivery, &delivery->recipients[i], EVENT_BOUNCED, now, NULL);
 	}
 	tell_sender(s, delivery, MESSAGE_REPORT_FAILURE, about);
 }

@@ -10,10 +10,15 @@
 
 #include "relay/schedule.h"
 
-/* After an attempt: delivery is taken. tried (by place) says which recipients it was about; the
-   others wait, or were settled by an earlier one. */
-void outcome_attempted(
-    struct schedule *s, struct hop *hop, struct spool_delivery *delivery, const bool *tried);
+/* What an attempt was about. */
+struct outcome_attempt {
+	const bool *tried; /* by place: these recipients; the others wait, or were settled before */
+	const char *sender_as, *from_as; /* what the hop was told, see struct job_progress */
+};
+
+/* After an attempt: delivery is taken. */
+void outcome_attempted(struct schedule *s, struct hop *hop, struct spool_delivery *delivery,
+    const struct outcome_attempt *attempt);
 
 /* Came back untouched from a slot that had it before a reload. True: it goes another way now, and
    is taken. */
