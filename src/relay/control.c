@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "relay/control.h"
+#include "relay/control_private.h"
 
 #include "base/memory.h"
 #include "base/moment.h"
@@ -39,7 +39,7 @@ static void tell_all(struct control *c, enum relay_mail_kind kind)
 	}
 }
 
-static void give_setup(struct control *c)
+void control_give_setup(struct control *c)
 {
 	for (unsigned i = 0; i < c->services.lane_count; i++) {
 		struct relay_mail_setup *mail = MEM_NEW(struct relay_mail_setup);
@@ -85,7 +85,7 @@ static void hand_out(struct control *c, struct control_binding *binding, const i
 	log_binding(binding, EVENT_LISTENING);
 }
 
-static void hand_out_all(struct control *c, struct control_sockets *sockets)
+void control_hand_out(struct control *c, struct control_sockets *sockets)
 {
 	const int *fds = sockets->fds;
 	struct list *link;
@@ -98,7 +98,7 @@ static void hand_out_all(struct control *c, struct control_sockets *sockets)
 	sockets->fds = NULL;
 }
 
-static void end_binding(struct control *c, struct control_binding *binding)
+void control_end_binding(struct control *c, struct control_binding *binding)
 {
 	for (unsigned i = 0; i < c->services.lane_count; i++) {
 		struct relay_mail_listen *mail = MEM_NEW(struct relay_mail_listen);
@@ -112,147 +112,28 @@ static void end_binding(struct control *c, struct control_binding *binding)
 	mem_free(binding);
 }
 
-/* ---- reload ---- */
+/* ---- certificates ---- */
 
-static void refuse_reload(struct control *c, struct buf *problems)
+/* Its path; NULL: all are as they were loaded. */
+static const char *find_stale_certificate(const struct setup *setup)
 {
-	mem_free(c->reload_problem);
-	c->reload_problem = buf_take_string(problems);
-	event_sentence(
-	    EVENT_RELOAD_REFUSED, "the old configuration stays in force: %s", c->reload_problem);
-}
-
-static bool same(const char *a, const char *b)
-{
-	return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-static void log_warnings(struct buf *problems)
-{
-	struct span text = buf_span(problems), line;
-
-	while (span_take_until(&text, '\n', &line))
-		if (span_starts_with(line, SPAN("warning")) ||
-		    span_find_span(line, SPAN(": warning:")) < line.len)
-			event_sentence(EVENT_CONFIG_WARNING, "%.*s", SPAN_ARG(line));
-	buf_clear(problems);
-}
-
-/* What is fixed when the relay starts. Said at each reload that would change it: nothing is read
-   and then silently not obeyed. */
-static void log_what_waits(const struct config *old, const struct config *new)
-{
-	const struct {
-		const char *name;
-		bool changed;
-	} fixed[] = {
-		{ "user", !same(old->user, new->user) },
-		{ "lanes", old->lanes != new->lanes },
-		{ "spool path", !same(old->spool.path, new->spool.path) },
-		{ "spool min-free", old->spool.min_free_bytes != new->spool.min_free_bytes },
-		{ "spool history", old->spool.history_ms != new->spool.history_ms },
-		{ "state path", !same(old->state.path, new->state.path) },
-		{ "admin socket", !same(old->admin.socket, new->admin.socket) },
-		{ "admin group", !same(old->admin.group, new->admin.group) },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
-		if (fixed[i].changed)
-			event_sentence(EVENT_CONFIG_WARNING,
-			    "%s has changed: that takes effect at the next start, not at a "
-			    "reload",
-			    fixed[i].name);
-}
-
-static void move_log(const struct config *old, const struct config *new)
-{
-	struct fault fault;
-
-	if (old->log.target == new->log.target && same(old->log.path, new->log.path) &&
-	    old->log.json == new->log.json)
-		return;
-	if (!log_open(new->log.target, new->log.path, new->log.json, &fault))
-		event_sentence(EVENT_CONFIG_WARNING, "the log stays where it is: %s", fault.text);
-}
-
-static void put_in_force(struct control *c, const struct setup *setup)
-{
-	const struct setup *old = c->setup;
-
-	c->setup = setup;
-	give_setup(c);
-	schedule_set_setup(&c->schedule, setup);
-	tokens_set(c);
-	setup_unref(&old);
-}
-
-/* New sockets are bound before anything changes, so that a port that cannot be had leaves all as it
-   was. */
-static bool reload_with(struct control *c, const struct setup *setup, struct buf *problems)
-{
-	struct control_sockets fresh;
-	struct fault fault;
-
-	if (!bind_changes(setup->config, c->services.lane_count, &c->bindings, &fresh, &fault)) {
-		buf_printf(problems, "%s\n", fault.text);
-		return false;
-	}
-	move_log(c->setup->config, setup->config);
-	log_what_waits(c->setup->config, setup->config);
-	put_in_force(c, setup);
-	hand_out_all(c, &fresh);
-	LIST_FOR_EACH_SAFE (position, &c->bindings) {
-		struct control_binding *binding =
-		    LIST_ENTRY(position, struct control_binding, link);
-		if (!binding->wanted)
-			end_binding(c, binding);
-	}
-	return true;
-}
-
-/* Loads all that the file names. NULL: problems say why. */
-static const struct setup *load_setup(struct control *c, struct buf *problems)
-{
-	const struct config *config = c->load(c->load_context, problems);
-	const struct setup *setup = NULL;
-
-	if (config)
-		setup = setup_create(config, c->setup, problems);
-	if (!setup)
-		config_unref(&config); /* otherwise the setup has taken it */
-	return setup;
-}
-
-static void reload(struct control *c)
-{
-	const struct setup *setup;
-	struct buf problems;
-
-	buf_init(&problems, 256 * 1024);
-	sd_notify(0, "RELOADING=1");
-	setup = load_setup(c, &problems);
-	if (setup && reload_with(c, setup, &problems)) {
-		log_warnings(&problems);
-		mem_free(c->reload_problem);
-		c->reload_problem = NULL;
-		c->reloaded_ms = moment_wall_ms();
-		event_sentence(EVENT_RELOADED, "%s is in force", setup->config->file);
-	} else {
-		setup_unref(&setup);
-		refuse_reload(c, &problems);
-	}
-	sd_notify(0, "READY=1");
-	buf_fini(&problems);
+	if (setup->tls && tls_server_context_is_stale(setup->tls))
+		return setup->config->tls.certificate;
+	for (size_t i = 0; i < setup->hop_count; i++)
+		if (setup->hops[i].tls && tls_client_context_is_stale(setup->hops[i].tls))
+			return setup->hops[i].account->config->certificate;
+	return NULL;
 }
 
 static void on_certificate_timer(void *owner)
 {
 	struct control *c = owner;
+	const char *stale = find_stale_certificate(c->setup);
 
-	if (c->setup->tls && tls_server_context_is_stale(c->setup->tls)) {
-		event_sentence(EVENT_CERTIFICATE_CHANGED, "%s or its key has changed; reloading",
-		    c->setup->config->tls.certificate);
-		reload(c);
+	if (stale) {
+		event_sentence(
+		    EVENT_CERTIFICATE_CHANGED, "%s or its key has changed; reloading", stale);
+		reload_start(c);
 	}
 	net_timer_start(&c->certificate_timer, CONTROL_CERTIFICATE_CHECK_MS);
 }
@@ -289,7 +170,7 @@ static void on_signal(uv_signal_t *handle, int number)
 		struct fault fault;
 		if (!log_reopen(&fault))
 			event_sentence(EVENT_CONFIG_WARNING, "%s", fault.text);
-		reload(c);
+		reload_start(c);
 	}
 }
 
@@ -426,6 +307,7 @@ static bool start_lanes(struct control *c, uint64_t last_id, struct fault *fault
 static void shut_down(struct control *c)
 {
 	account_checker_stop(c->checker);
+	reload_end(c);
 	worker_pool_destroy(&c->hash_pool);
 	worker_pool_destroy(&c->file_pool);
 	tokens_end(c);
@@ -448,6 +330,7 @@ static void close_loop(struct control *c)
 	net_timer_fini(&c->certificate_timer);
 	admin_destroy(&c->admin);
 	inbox_close(&c->from_lanes);
+	inbox_close(&c->from_loader);
 	net_loop_fini(&c->loop);
 	while (!list_is_empty(&c->bindings)) {
 		struct list *link = list_take_first(&c->bindings);
@@ -464,6 +347,7 @@ static bool prepare(struct control *c, const struct control_options *options, st
 	if (!net_loop_init(&c->loop, NULL, on_turn_end, c, fault))
 		return false;
 	inbox_init(&c->from_lanes, &c->loop.uv, on_lane, c);
+	reload_init(c);
 	watch_signal(c, &c->on_term, SIGTERM);
 	watch_signal(c, &c->on_int, SIGINT);
 	watch_signal(c, &c->on_hup, SIGHUP);
@@ -497,13 +381,14 @@ bool control_run(const struct control_options *options, struct fault *fault_out)
 	control.file_pool = worker_pool_create("file", FILE_WORKERS, FILE_QUEUE_MAX, 0);
 	schedule_init(
 	    &control.schedule, &control.loop, control.file_pool, control.services.node, last_id);
+	reload_watch_refusals(&control);
 	start_services(&control, &store);
 	good = start_lanes(&control, last_id, fault_out);
 	assert(good); /* no threads: the process cannot go on, and has accepted nothing */
 	tokens_set(&control);
 	schedule_start(&control.schedule, control.keeper, control.lanes,
 	    control.services.lane_count, control.setup);
-	hand_out_all(&control, options->sockets);
+	control_hand_out(&control, options->sockets);
 	if (options->sockets->admin_fd >= 0)
 		control.admin = admin_create(&control, options->sockets->admin_fd);
 	net_timer_start(&control.certificate_timer, CONTROL_CERTIFICATE_CHECK_MS);

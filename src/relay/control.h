@@ -42,6 +42,10 @@ struct control {
 	control_load_fn *load;
 	void *load_context;
 
+	struct worker_pool *load_pool; /* one thread, for what a reload reads and runs */
+	struct inbox from_loader;
+	bool loading, load_again;
+
 	const struct setup *setup;
 	struct lane_services services;
 	struct lane **lanes;

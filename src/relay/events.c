@@ -28,6 +28,9 @@ static const struct row {
 	    "The new configuration has errors; the old one stays in force." },
 	[EVENT_CERTIFICATE_CHANGED] = { "certificate-changed", LOG_LEVEL_INFO,
 	    "The certificate's files have changed and were loaded." },
+	[EVENT_PASSWORD_CHANGED] = { "password-changed", LOG_LEVEL_INFO,
+	    "A next hop has refused a password, and its file or command gives another one now, "
+	    "which was loaded." },
 	[EVENT_SESSION_REFUSED] = { "session-refused", LOG_LEVEL_WARNING,
 	    "A client was turned away because too many are connected." },
 	[EVENT_SESSION_CLOSED] = { "session-closed", LOG_LEVEL_INFO,
