@@ -55,14 +55,16 @@ static void put_item(struct show *s, const struct config_directive *d, struct bu
 	put_origin(s, origin);
 }
 
-/* What has no value stands as a comment, with what happens instead. */
+/* What has no value stands as a comment, with what happens instead. In oauth the preset has filled
+   in what the flow uses: the rest is not used. */
 static void put_absent(struct show *s, const struct config_directive *d)
 {
+	bool unused = d->block == CONFIG_BLOCK_OAUTH || !d->fallback;
 	put_indent(s);
 	put(s, "# ");
 	put(s, d->name);
 	put(s, ": ");
-	put(s, d->fallback ? d->fallback : "none");
+	put(s, unused ? "none" : d->fallback);
 	put(s, "\t# default\n");
 }
 

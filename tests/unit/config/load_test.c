@@ -312,7 +312,7 @@ static void what_a_preset_fills_in_says_so(void **state)
 	const char *text = buf_string(&shown);
 	assert_non_null(strstr(text, "\t\tflow device;\t# preset microsoft365\n"));
 	assert_non_null(strstr(text, "/t/oauth2/v2.0/token;\t# preset microsoft365\n"));
-	assert_non_null(strstr(text, "\t\t# authorization-endpoint: the preset's"));
+	assert_non_null(strstr(text, "\t\t# authorization-endpoint: none\t"));
 	assert_non_null(strstr(text, "\tconnections-max 2;\t# /etc/frank/frank.conf:2\n"));
 	assert_non_null(strstr(text, "\tconnections-max 3;\t# preset microsoft365\n"));
 	assert_non_null(strstr(text, "\trate 30/m;\t# preset microsoft365\n"));
