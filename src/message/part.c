@@ -14,9 +14,12 @@ static bool has_line_end(struct span content, size_t at)
 	return at + 1 < content.len && content.data[at] == '\r' && content.data[at + 1] == '\n';
 }
 
-/* Whether the content can stand as it is: ASCII without controls, in lines that end with CRLF and
-   are not too long. */
-static bool can_stand(struct span content)
+static bool is_standing_byte(char c, bool eight_bit)
+{
+	return (c >= ' ' && c <= '~') || c == '\t' || (eight_bit && (unsigned char)c > 127);
+}
+
+bool message_part_can_stand(struct span content, bool eight_bit)
 {
 	size_t line_len = 0;
 
@@ -28,7 +31,7 @@ static bool can_stand(struct span content)
 			i++;
 			continue;
 		}
-		if (((c < ' ' || c > '~') && c != '\t') || ++line_len > LINE_LEN_MAX)
+		if (!is_standing_byte(c, eight_bit) || ++line_len > LINE_LEN_MAX)
 			return false;
 	}
 	return true;
@@ -92,13 +95,16 @@ void message_boundary_choose(char out[MESSAGE_BOUNDARY_SIZE], uint64_t random,
 bool message_part_append(struct buf *b, const char *boundary, const struct message_part *part)
 {
 	struct span content = buf_span(&part->content);
-	bool as_it_is = can_stand(content);
+	bool is_seven_bit = message_part_can_stand(content, false);
+	bool as_it_is = is_seven_bit || part->as_it_is;
 
 	return buf_printf(b,
 		   "\r\n--%s\r\nContent-Type: %s\r\nContent-Description: %s\r\n"
 		   "Content-Transfer-Encoding: %s\r\n\r\n",
 		   boundary, part->type, part->description,
-		   as_it_is ? "7bit" : "quoted-printable") &&
+		   is_seven_bit ? "7bit"
+		   : as_it_is   ? "8bit"
+				: "quoted-printable") &&
 	       (as_it_is ? buf_append(b, content) : append_quoted(b, content));
 }
 

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 enum {
 	TEXT_LINE_MAX = 900, /* bytes of foreign text in one line, escaped */
@@ -43,20 +44,69 @@ static void append_escaped(struct buf *b, struct span text, size_t max, bool asc
 	}
 }
 
-/* An address or a host name as it is, for fields and words alike. Only what a field cannot hold is
-   escaped: the backslash of a quoted local part must stay single. */
-static void append_name(struct buf *b, struct span name)
+static bool is_eight_bit(char c)
 {
-	size_t len_max = b->len + TEXT_LINE_MAX - ESCAPE_CHARACTER_MAX;
+	return (unsigned char)c > 127;
+}
 
-	for (size_t i = 0; i < name.len && b->len <= len_max; i++) {
-		char c = name.data[i];
+static bool is_ascii(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (is_eight_bit(text.data[i]))
+			return false;
+	}
+	return true;
+}
 
-		if (c >= ' ' && c <= '~')
+/* Well-formed, as escape_take() sees it: every letter outside ASCII is shown as it is. */
+static bool is_utf8(struct span text)
+{
+	char out[ESCAPE_CHARACTER_MAX];
+
+	while (text.len) {
+		bool eight_bit = is_eight_bit(text.data[0]);
+
+		escape_take(&text, out);
+		if (eight_bit && !is_eight_bit(out[0]))
+			return false;
+	}
+	return true;
+}
+
+/* With letters outside ASCII, and not only bytes. */
+static bool is_global_address(struct span text)
+{
+	return !is_ascii(text) && is_utf8(text);
+}
+
+/* As it is, for fields and words alike. Only what a field cannot hold is escaped: the backslash of
+   a quoted local part must stay single. Cut at a letter. */
+static void append_text(struct buf *b, struct span text, bool utf8)
+{
+	size_t len_max = b->len + TEXT_LINE_MAX - 2 * ESCAPE_CHARACTER_MAX;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.data[i];
+
+		if (b->len > len_max && ((unsigned char)c & 0xc0) != 0x80)
+			return;
+		if ((c >= ' ' && c <= '~') || (utf8 && is_eight_bit(c)))
 			buf_append_byte(b, c);
 		else
 			buf_printf(b, "\\x%02x", (unsigned char)c);
 	}
+}
+
+/* A host name or the like. */
+static void append_name(struct buf *b, struct span name)
+{
+	append_text(b, name, false);
+}
+
+/* Letters outside ASCII stand as they are, which makes it a report of RFC 6533. */
+static void append_address(struct buf *b, struct span address)
+{
+	append_text(b, address, is_global_address(address));
 }
 
 /* How much of text stands in one line of at most max bytes: up to a blank in its second half if
@@ -193,7 +243,7 @@ static void append_advice(struct buf *b, const struct message_report_recipient *
 static void append_recipient_words(struct buf *b, const struct message_report_recipient *r)
 {
 	buf_append_string(b, "\r\n<");
-	append_name(b, r->address);
+	append_address(b, r->address);
 	buf_append_string(b, ">\r\n");
 	append_sentence(b, r->reason);
 	if (r->reply.len) {
@@ -206,15 +256,22 @@ static void append_recipient_words(struct buf *b, const struct message_report_re
 	append_attempts(b, r);
 }
 
-static void append_opening(struct buf *b, const struct message_report *report)
+static size_t count_kind(const struct message_report *report, enum message_report_kind kind)
 {
-	const char *whom = report->recipient_count == 1 ? "the recipient" : "the recipients";
+	size_t count = 0;
+
+	for (size_t i = 0; i < report->recipient_count; i++)
+		count += report->recipients[i].kind == kind;
+	return count;
+}
+
+static void append_opening(
+    struct buf *b, const struct message_report *report, enum message_report_kind kind)
+{
+	const char *whom = count_kind(report, kind) == 1 ? "the recipient" : "the recipients";
 	char date[MOMENT_TEXT_MAX];
 
-	buf_append_string(b, "This is the mail relay ");
-	append_name(b, report->hostname);
-	buf_append_string(b, ".\r\n\r\n");
-	switch (report->kind) {
+	switch (kind) {
 	case MESSAGE_REPORT_FAILURE:
 		buf_printf(b,
 		    "Your message could not be delivered to %s below.\r\n"
@@ -231,6 +288,16 @@ static void append_opening(struct buf *b, const struct message_report *report)
 			    moment_format_rfc5322(report->give_up_wall_ms, date));
 		buf_append_string(b, ".\r\n");
 		break;
+	case MESSAGE_REPORT_RELAYED:
+		buf_printf(b,
+		    "Your message was passed on for %s below, to a mail server that\r\n"
+		    "does not report on deliveries. You will hear of it again only if it "
+		    "fails.\r\n",
+		    whom);
+		break;
+	case MESSAGE_REPORT_DELIVERED:
+		buf_printf(b, "Your message was delivered to %s below.\r\n", whom);
+		break;
 	}
 }
 
@@ -244,19 +311,37 @@ static void append_about(struct buf *b, const char *label, struct span value)
 	buf_append_string(b, "\r\n");
 }
 
+static void append_recipients_of(
+    struct buf *b, const struct message_report *report, enum message_report_kind kind)
+{
+	for (size_t i = 0; i < report->recipient_count; i++) {
+		if (report->recipients[i].kind == kind)
+			append_recipient_words(b, &report->recipients[i]);
+	}
+}
+
 static void append_words(struct buf *b, const struct message_report *report)
 {
 	char date[MOMENT_TEXT_MAX], id[ID_TEXT_SIZE];
 
-	append_opening(b, report);
+	buf_append_string(b, "This is the mail relay ");
+	append_name(b, report->hostname);
+	buf_append_string(b, ".\r\n\r\n");
+	append_opening(b, report, report->kind);
 	buf_append_string(b, "\r\n");
 	append_about(b, "Subject:", report->subject);
 	append_about(b, "Message-ID:", report->original_message_id);
 	append_about(
 	    b, "Received:", span_from_string(moment_format_rfc5322(report->arrival_wall_ms, date)));
 	append_about(b, "Queue id:", span_from_string(id_format(report->message_id, id)));
-	for (size_t i = 0; i < report->recipient_count; i++)
-		append_recipient_words(b, &report->recipients[i]);
+	append_recipients_of(b, report, report->kind);
+	for (unsigned kind = 0; kind <= MESSAGE_REPORT_DELIVERED; kind++) {
+		if (kind == report->kind || !count_kind(report, kind))
+			continue;
+		buf_append_string(b, "\r\n");
+		append_opening(b, report, kind);
+		append_recipients_of(b, report, kind);
+	}
 	buf_append_string(b, "\r\nBy its queue id the relay's operator finds the message.\r\n");
 }
 
@@ -266,6 +351,13 @@ static void append_name_field(struct buf *b, const char *name, struct span value
 {
 	buf_printf(b, "%s ", name);
 	append_name(b, value);
+	buf_append_string(b, "\r\n");
+}
+
+static void append_address_field(struct buf *b, const char *name, struct span address)
+{
+	buf_printf(b, "%s ", name);
+	append_address(b, address);
 	buf_append_string(b, "\r\n");
 }
 
@@ -300,18 +392,22 @@ static void append_text_field(struct buf *b, const char *name, struct span text)
 
 static void append_action(struct buf *b, enum message_report_kind kind, struct span status)
 {
-	bool valid = message_status_is_valid(status) && status.data[0] != '2';
+	static const struct {
+		const char *action;
+		struct span status; /* where the given one is none, or of another class */
+		bool success;
+	} rows[] = {
+		[MESSAGE_REPORT_FAILURE] = { "failed", SPAN("5.0.0"), false },
+		[MESSAGE_REPORT_DELAY] = { "delayed", SPAN("4.0.0"), false },
+		[MESSAGE_REPORT_RELAYED] = { "relayed", SPAN("2.0.0"), true },
+		[MESSAGE_REPORT_DELIVERED] = { "delivered", SPAN("2.0.0"), true },
+	};
+	bool valid =
+	    message_status_is_valid(status) && (status.data[0] == '2') == rows[kind].success;
 
-	switch (kind) {
-	case MESSAGE_REPORT_FAILURE:
-		buf_append_string(b, "Action: failed\r\n");
-		status = valid ? status : SPAN("5.0.0");
-		break;
-	case MESSAGE_REPORT_DELAY:
-		buf_append_string(b, "Action: delayed\r\n");
-		status = valid ? status : SPAN("4.0.0");
-		break;
-	}
+	buf_printf(b, "Action: %s\r\n", rows[kind].action);
+	if (!valid)
+		status = rows[kind].status;
 	append_name_field(b, "Status:", status);
 }
 
@@ -319,8 +415,15 @@ static void append_recipient_fields(
     struct buf *b, const struct message_report *report, const struct message_report_recipient *r)
 {
 	buf_append_string(b, "\r\n");
-	append_name_field(b, "Final-Recipient: rfc822;", r->address);
-	append_action(b, report->kind, r->status);
+	if (r->original.len) {
+		buf_append_string(b, "Original-Recipient: ");
+		append_name(b, r->original_type);
+		append_address_field(b, ";", r->original);
+	}
+	append_address_field(b,
+	    is_global_address(r->address) ? "Final-Recipient: utf-8;" : "Final-Recipient: rfc822;",
+	    r->address);
+	append_action(b, r->kind, r->status);
 	if (r->hop.len)
 		append_name_field(b, "Remote-MTA: dns;", r->hop);
 	if (r->reply.len)
@@ -328,7 +431,7 @@ static void append_recipient_fields(
 	else if (r->reason.len)
 		append_text_field(b, "Diagnostic-Code: x-frank;", r->reason);
 	append_date_field(b, "Last-Attempt-Date:", r->last_attempt_wall_ms);
-	if (report->kind == MESSAGE_REPORT_DELAY)
+	if (r->kind == MESSAGE_REPORT_DELAY)
 		append_date_field(b, "Will-Retry-Until:", report->give_up_wall_ms);
 }
 
@@ -336,6 +439,8 @@ static void append_fields(struct buf *b, const struct message_report *report)
 {
 	char id[ID_TEXT_SIZE];
 
+	if (report->envelope_id.len)
+		append_name_field(b, "Original-Envelope-Id:", report->envelope_id);
 	append_name_field(b, "Reporting-MTA: dns;", report->hostname);
 	append_date_field(b, "Arrival-Date:", report->arrival_wall_ms);
 	buf_printf(b, "X-Frank-Message-ID: %s\r\n", id_format(report->message_id, id));
@@ -364,7 +469,18 @@ static struct span header_of(struct span original)
 
 /* ---- The whole ---- */
 
-enum { PART_WORDS, PART_FIELDS, PART_HEADER, PART_COUNT };
+enum { PART_WORDS, PART_FIELDS, PART_ORIGINAL, PART_COUNT };
+
+/* RFC 6533, 4: some address in the fields is outside ASCII. */
+static bool is_global(const struct message_report *report)
+{
+	for (size_t i = 0; i < report->recipient_count; i++) {
+		if (is_global_address(report->recipients[i].address) ||
+		    is_global_address(report->recipients[i].original))
+			return true;
+	}
+	return false;
+}
 
 /* "<left@right>" and nothing else: only then may it stand in a field of ours. */
 static bool is_message_id(struct span id)
@@ -387,6 +503,10 @@ static const char *subject(enum message_report_kind kind)
 		return "Your message could not be delivered";
 	case MESSAGE_REPORT_DELAY:
 		return "Your message is delayed";
+	case MESSAGE_REPORT_RELAYED:
+		return "Your message was passed on";
+	case MESSAGE_REPORT_DELIVERED:
+		return "Your message was delivered";
 	}
 	return NULL;
 }
@@ -400,7 +520,7 @@ static void append_header(struct buf *b, const struct message_report *report, co
 	buf_append_string(b, "From: Mail relay <");
 	append_name(b, report->from);
 	buf_append_string(b, ">\r\nTo: <");
-	append_name(b, report->to);
+	append_address(b, report->to);
 	buf_printf(b, ">\r\nSubject: %s\r\nMessage-ID: <%s.%016" PRIx64 "@", subject(report->kind),
 	    id_format(report->report_id, id), report->random);
 	append_name(b, report->hostname);
@@ -410,10 +530,38 @@ static void append_header(struct buf *b, const struct message_report *report, co
 		    SPAN_ARG(original));
 	buf_printf(b,
 	    "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
-	    "Content-Type: multipart/report; report-type=delivery-status;\r\n"
+	    "Content-Type: multipart/report; report-type=%s;\r\n"
 	    "\tboundary=\"%s\"\r\n\r\n"
-	    "This is a report on a delivery, in the form of RFC 3464.\r\n",
-	    boundary);
+	    "This is a report on a delivery, in the form of RFC %s.\r\n",
+	    is_global(report) ? "global-delivery-status" : "delivery-status", boundary,
+	    is_global(report) ? "6533" : "3464");
+}
+
+/* RFC 2046, 5.2.1: a message inside another is not encoded, so that it must be fit as it is. Inside
+   a report on one of RFC 6532 it may be (3.7 there). */
+static bool can_be_whole(const struct message_report *report)
+{
+	if (!report->whole || report->kind != MESSAGE_REPORT_FAILURE)
+		return false;
+	return report->utf8_header || message_part_can_stand(report->header, true);
+}
+
+static void make_original(
+    struct message_part *part, const struct message_report *report, size_t max)
+{
+	bool whole = can_be_whole(report);
+	struct span content = whole ? report->header : header_of(report->header);
+	bool global = report->utf8_header && !is_ascii(content);
+
+	if (whole)
+		*part = (struct message_part){ global ? "message/global" : "message/rfc822",
+			"The message", .as_it_is = !global };
+	else
+		*part = (struct message_part){ global ? "message/global-headers"
+						      : "text/rfc822-headers",
+			"The message's header" };
+	buf_init(&part->content, max + content.len);
+	buf_append(&part->content, content);
 }
 
 /* The ceilings are above what the limits of each piece of text add up to. */
@@ -422,13 +570,15 @@ static void make_parts(struct message_part parts[PART_COUNT], const struct messa
 	size_t max = CONTENT_MAX * (1 + report->recipient_count);
 
 	parts[PART_WORDS] = (struct message_part){ "text/plain; charset=utf-8", "What happened" };
-	parts[PART_FIELDS] = (struct message_part){ "message/delivery-status", "Delivery report" };
-	parts[PART_HEADER] = (struct message_part){ "text/rfc822-headers", "The message's header" };
-	for (size_t i = 0; i < PART_COUNT; i++)
-		buf_init(&parts[i].content, max);
+	parts[PART_FIELDS] =
+	    (struct message_part){ is_global(report) ? "message/global-delivery-status"
+						     : "message/delivery-status",
+		    "Delivery report" };
+	buf_init(&parts[PART_WORDS].content, max);
+	buf_init(&parts[PART_FIELDS].content, max);
 	append_words(&parts[PART_WORDS].content, report);
 	append_fields(&parts[PART_FIELDS].content, report);
-	buf_append(&parts[PART_HEADER].content, header_of(report->header));
+	make_original(&parts[PART_ORIGINAL], report, max);
 }
 
 bool message_report_format(struct buf *b, const struct message_report *report)

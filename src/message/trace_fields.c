@@ -57,12 +57,14 @@ static void append_clean(struct buf *b, struct span name)
 
 /* An address may hold a quoted string, and with it a blank. One that holds more than that is left
    out by the callers: a changed address would be somebody else's. */
-static bool is_clean_address(struct span address)
+static bool is_clean_address(struct span address, bool eight_bit)
 {
 	for (size_t i = 0; i < address.len; i++) {
 		char c = address.data[i];
+		bool is_letter =
+		    is_printable(c) || c == ' ' || (eight_bit && (unsigned char)c > 127);
 
-		if ((!is_printable(c) && c != ' ') || c == '<' || c == '>')
+		if (!is_letter || c == '<' || c == '>')
 			return false;
 	}
 	return address.len <= ADDRESS_MAX_LEN;
@@ -156,9 +158,11 @@ static void add_from(struct field *f, const struct message_trace *trace)
 	field_add_word(f);
 }
 
-/* RFC 3848: S for TLS, A for AUTH. Plain SMTP knows neither. */
+/* RFC 3848: S for TLS, A for AUTH. Plain SMTP knows neither. RFC 6531, 4.3: UTF8SMTP. */
 static const char *protocol_name(const struct message_trace *trace)
 {
+	static const char *const utf8smtp[] = { "UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA",
+		"UTF8SMTPSA" };
 	static const char *const esmtp[] = { "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA" };
 	static const char *const lmtp[] = { "LMTP", "LMTPS", "LMTPA", "LMTPSA" };
 	int form = (trace->tls_active ? 1 : 0) + (trace->authenticated ? 2 : 0);
@@ -167,7 +171,7 @@ static const char *protocol_name(const struct message_trace *trace)
 	case MESSAGE_PROTOCOL_SMTP:
 		return form ? esmtp[form] : "SMTP";
 	case MESSAGE_PROTOCOL_ESMTP:
-		return esmtp[form];
+		return trace->smtputf8 ? utf8smtp[form] : esmtp[form];
 	case MESSAGE_PROTOCOL_LMTP:
 		return lmtp[form];
 	case MESSAGE_PROTOCOL_LOCAL:
@@ -190,9 +194,11 @@ static void add_tls(struct field *f, const struct message_trace *trace)
 	field_add_word(f);
 }
 
+/* One outside ASCII is left out: our field must not be what keeps a message from servers without
+   SMTPUTF8. */
 static void add_recipient(struct field *f, struct span recipient)
 {
-	if (!recipient.len || !is_clean_address(recipient))
+	if (!recipient.len || !is_clean_address(recipient, false))
 		return;
 	field_add_string(f, "for");
 	buf_printf(&f->word, "<%.*s>", SPAN_ARG(recipient));
@@ -233,7 +239,7 @@ bool message_received_format(struct buf *b, const struct message_trace *trace)
 
 bool message_return_path_format(struct buf *b, struct span reverse_path)
 {
-	if (!is_clean_address(reverse_path))
+	if (!is_clean_address(reverse_path, true))
 		reverse_path.len = 0;
 	return buf_printf(b, "Return-Path: <%.*s>\r\n", SPAN_ARG(reverse_path));
 }
@@ -260,7 +266,7 @@ static void append_from(struct buf *b, const struct message_trace *trace)
 {
 	struct span from = trace->reverse_path;
 
-	if (!from.len || !is_clean_address(from))
+	if (!from.len || !is_clean_address(from, trace->smtputf8))
 		from = SPAN("MAILER-DAEMON");
 	buf_append_string(b, "From: ");
 	buf_append(b, from);

@@ -39,6 +39,7 @@ struct message_trace {
 				     learn of each other (RFC 5321, 7.2) */
 	int64_t received_wall_ms;
 	bool submitted; /* from one of our own clients: missing fields are added */
+	bool smtputf8;  /* said in MAIL (RFC 6531): the reverse-path may hold such letters */
 };
 
 /* Each returns false, with b unchanged, when the ceiling of b forbids it. */

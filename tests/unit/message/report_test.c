@@ -132,7 +132,7 @@ static void a_delay_says_that_it_goes_on(void **state)
 	r.status = SPAN("");
 	r.reason = SPAN("No connection to mx.example.net: it does not answer.");
 	r.attempts = 7;
-	report.kind = MESSAGE_REPORT_DELAY;
+	r.kind = report.kind = MESSAGE_REPORT_DELAY;
 	report.give_up_wall_ms = WALL_MS + 5 * INT64_C(86400000);
 	got = format(&report);
 	assert_non_null(strstr(got, "Subject: Your message is delayed\r\n"));
@@ -161,6 +161,113 @@ static void each_recipient_has_its_own_fields(void **state)
 	assert_non_null(strstr(got, "\r\n\r\nFinal-Recipient: rfc822; bob@example.net\r\n"));
 	assert_non_null(strstr(got, "\r\n\r\nFinal-Recipient: rfc822; carol@example.com\r\n"
 				    "Action: failed\r\nStatus: 5.0.0\r\n"));
+}
+
+static void success_is_told_to_who_asked(void **state)
+{
+	struct message_report_recipient r = bob();
+	struct message_report report = report_on(&r, 1);
+	const char *got;
+
+	r.kind = report.kind = MESSAGE_REPORT_RELAYED;
+	r.status = SPAN("2.1.5");
+	r.reply = SPAN("250 2.1.5 OK");
+	got = format(&report);
+	assert_non_null(strstr(got, "Subject: Your message was passed on\r\n"));
+	assert_non_null(strstr(got, "does not report on deliveries"));
+	assert_non_null(strstr(got, "\r\nAction: relayed\r\nStatus: 2.1.5\r\n"));
+	r.kind = report.kind = MESSAGE_REPORT_DELIVERED;
+	r.status = SPAN("5.0.0"); /* nonsense in a success */
+	got = format(&report);
+	assert_non_null(strstr(got, "Subject: Your message was delivered\r\n"));
+	assert_non_null(strstr(got, "\r\nAction: delivered\r\nStatus: 2.0.0\r\n"));
+}
+
+static void one_report_tells_of_failure_and_success(void **state)
+{
+	struct message_report_recipient r[2] = { bob(), bob() };
+	struct message_report report = report_on(r, 2);
+	const char *got, *failed, *passed;
+
+	r[1].address = SPAN("carol@example.com");
+	r[1].kind = MESSAGE_REPORT_RELAYED;
+	r[1].status = SPAN("2.0.0");
+	got = format(&report);
+	assert_non_null(strstr(got, "Subject: Your message could not be delivered\r\n"));
+	failed = strstr(got, "could not be delivered to the recipient below.");
+	passed = strstr(got, "was passed on for the recipient below");
+	assert_true(failed && passed && failed < passed);
+	assert_true(strstr(got, "<bob@example.net>\r\n") < passed);
+	assert_true(strstr(got, "<carol@example.com>\r\n") > passed);
+	assert_non_null(strstr(got, "Final-Recipient: rfc822; carol@example.com\r\n"
+				    "Action: relayed\r\nStatus: 2.0.0\r\n"));
+}
+
+static void what_the_sender_called_things_is_repeated(void **state)
+{
+	struct message_report_recipient r = bob();
+	struct message_report report = report_on(&r, 1);
+	const char *got;
+
+	r.original_type = SPAN("rfc822");
+	r.original = SPAN("\"b b\"+list@example.net");
+	report.envelope_id = SPAN("QQ314159 \r\nX: y");
+	got = format(&report);
+	assert_non_null(strstr(got, "\r\nOriginal-Envelope-Id: QQ314159 \\x0d\\x0aX: y\r\n"
+				    "Reporting-MTA: dns; relay.example.org\r\n"));
+	assert_non_null(strstr(got, "\r\nOriginal-Recipient: rfc822; \"b b\"+list@example.net\r\n"
+				    "Final-Recipient: rfc822; bob@example.net\r\n"));
+}
+
+static const struct whole_case {
+	const char *name, *original, *wanted;
+} whole_cases[] = {
+	{ "all of it", "Subject: x\r\n\r\nbody\r\n",
+	    "Content-Type: message/rfc822\r\nContent-Description: The message\r\n"
+	    "Content-Transfer-Encoding: 7bit\r\n\r\nSubject: x\r\n\r\nbody\r\n\r\n--" },
+	{ "8-bit as it is", "Subject: x\r\n\r\ngr\xc3\xbc\xdf\r\n",
+	    "Content-Transfer-Encoding: 8bit\r\n\r\nSubject: x\r\n\r\ngr\xc3\xbc\xdf\r\n" },
+	{ "not with a control character", "Subject: x\r\n\r\nbo\x01dy\r\n",
+	    "Content-Type: text/rfc822-headers\r\nContent-Description: The message's header\r\n"
+	    "Content-Transfer-Encoding: 7bit\r\n\r\nSubject: x\r\n\r\n--" },
+};
+
+static void the_original_is_returned_whole_where_it_can_be(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(whole_cases); i++) {
+		struct message_report_recipient r = bob();
+		struct message_report report = report_on(&r, 1);
+
+		report.header = span_from_string(whole_cases[i].original);
+		report.whole = true;
+		if (!strstr(format(&report), whole_cases[i].wanted))
+			fail_msg("%s:\n%s", whole_cases[i].name, buf_string(&text));
+		r.kind = report.kind = MESSAGE_REPORT_DELIVERED;
+		assert_null(strstr(format(&report), "message/rfc822"));
+	}
+}
+
+static void addresses_beyond_ascii_make_a_report_of_their_own_kind(void **state)
+{
+	struct message_report_recipient r = bob();
+	struct message_report report = report_on(&r, 1);
+	const char *got;
+
+	r.address = SPAN("gr\xc3\xbc\xc3\x9f"
+			 "e@example.net");
+	report.to = SPAN("\xc3\xa4nn@example.org");
+	report.header = SPAN("Subject: gr\xc3\xbcn\r\n\r\n");
+	report.utf8_header = true;
+	got = format(&report);
+	assert_non_null(strstr(got, "To: <\xc3\xa4nn@example.org>\r\n"));
+	assert_non_null(strstr(got, "report-type=global-delivery-status;"));
+	assert_non_null(strstr(got, "Content-Type: message/global-delivery-status\r\n"));
+	assert_non_null(strstr(got, "\r\nFinal-Recipient: utf-8; gr=C3=BC=C3=9Fe@example.net\r\n"));
+	assert_non_null(strstr(got, "Content-Type: message/global-headers\r\n"));
+	assert_non_null(strstr(got, "\r\nSubject: gr=C3=BCn\r\n"));
+	r.address = SPAN("gr\xfc@example.net"); /* no UTF-8: escaped as ever */
+	got = format(&report);
+	assert_non_null(strstr(got, "gr\\xfc@example.net"));
 }
 
 /* 7-bit, lines that end with CRLF and are not too long; the fields without an encoding, which
@@ -201,11 +308,19 @@ static void text_beyond_ascii_is_quoted_for_people_and_escaped_in_fields(void **
 static void nothing_foreign_adds_a_field(void **state)
 {
 	static const struct span evil = SPAN("x\r\nBcc: evil\r\n\r\nbody\0\x1b\xff");
-	struct message_report_recipient r = { evil, evil, evil, evil, evil, 2, WALL_MS };
+	struct message_report_recipient r = { .original_type = evil,
+		.original = evil,
+		.address = evil,
+		.status = evil,
+		.hop = evil,
+		.reply = evil,
+		.reason = evil,
+		.attempts = 2,
+		.last_attempt_wall_ms = WALL_MS };
 	struct message_report report = report_on(&r, 1);
 	const char *got;
 
-	report.hostname = report.from = report.to = report.subject = evil;
+	report.hostname = report.from = report.to = report.subject = report.envelope_id = evil;
 	report.original_message_id = evil;
 	report.header = SPAN("X: y\r\n\r\n");
 	got = format(&report);
@@ -244,8 +359,11 @@ static void foreign_text_of_any_length_stays_within_its_lines(void **state)
 			struct message_report report = report_on(&r, 1);
 			struct span foreign = span_of(bytes, len);
 
-			r.address = r.hop = r.reply = r.reason = foreign;
-			report.hostname = report.from = report.to = report.subject = foreign;
+			r.hop = r.reply = r.reason = foreign;
+			report.hostname = report.from = report.subject = foreign;
+			/* Letters stay in addresses: that is another kind of report. */
+			if (kinds[kind][0] != '\xc3')
+				r.address = report.to = foreign;
 			report.original_message_id = report.header = foreign;
 			assert_well_formed(format(&report));
 		}
@@ -366,6 +484,11 @@ int main(void)
 		cmocka_unit_test(a_failure_is_told_to_people_and_machines),
 		cmocka_unit_test(a_delay_says_that_it_goes_on),
 		cmocka_unit_test(each_recipient_has_its_own_fields),
+		cmocka_unit_test(success_is_told_to_who_asked),
+		cmocka_unit_test(one_report_tells_of_failure_and_success),
+		cmocka_unit_test(what_the_sender_called_things_is_repeated),
+		cmocka_unit_test(the_original_is_returned_whole_where_it_can_be),
+		cmocka_unit_test(addresses_beyond_ascii_make_a_report_of_their_own_kind),
 		cmocka_unit_test(text_beyond_ascii_is_quoted_for_people_and_escaped_in_fields),
 		cmocka_unit_test(nothing_foreign_adds_a_field),
 		cmocka_unit_test(an_address_keeps_its_backslash),
