@@ -97,20 +97,43 @@ static bool is_ipv4(struct span s)
 	return parts == 4;
 }
 
-/* Hexadecimal digits, colons and dots, with two colons at least: what the literal means is for
-   others to find out. */
-static bool is_ipv6(struct span s)
+static bool is_hex_group(struct span s)
 {
-	size_t colons = 0;
-
 	for (size_t i = 0; i < s.len; i++) {
 		char c = byte_to_lower(s.data[i]);
 
-		if (!byte_is_digit(c) && !(c >= 'a' && c <= 'f') && c != ':' && c != '.')
+		if (!byte_is_digit(c) && !(c >= 'a' && c <= 'f'))
 			return false;
-		colons += c == ':';
 	}
-	return colons >= 2 && colons <= 8 && s.len <= 45;
+	return s.len > 0 && s.len <= 4;
+}
+
+/* How many of an IPv6 address's eight groups s holds, separated by single colons; the last ones may
+   be an IPv4 address. Nothing is no group; 9 stands for what is wrong. */
+static unsigned count_groups(struct span s, bool ipv4_may_end)
+{
+	unsigned groups = 0;
+	struct span group;
+
+	if (s.len > 0 && s.data[s.len - 1] == ':')
+		return 9;
+	while (groups < 9 && span_take_until(&s, ':', &group)) {
+		if (ipv4_may_end && s.len == 0 && is_ipv4(group))
+			return groups + 2;
+		groups = is_hex_group(group) ? groups + 1 : 9;
+	}
+	return groups;
+}
+
+/* RFC 5321, 4.1.3: IPv6-full and the rest. "::" stands for two groups at least. */
+static bool is_ipv6(struct span s)
+{
+	size_t gap = span_find_span(s, SPAN("::"));
+
+	if (gap == s.len)
+		return count_groups(s, true) == 8;
+	return count_groups(span_head(s, gap), false) + count_groups(span_skip(s, gap + 2), true) <=
+	       6;
 }
 
 /* RFC 5321, 4.1.3: dcontent, printable but for brackets and backslash, behind a tag. */

@@ -74,6 +74,21 @@ static const struct address_case {
 	{ "a@[]", SMTP_ADDRESS_BAD_LITERAL },
 	{ "a@[IPv6:zz]", SMTP_ADDRESS_BAD_LITERAL },
 	{ "a@[IPv6:1:2:3:4:5:6:7:8:9:a]", SMTP_ADDRESS_BAD_LITERAL },
+	{ "a@[IPv6:1:2:3:4:5:6:7:8]", SMTP_ADDRESS_VALID, NULL },
+	{ "a@[IPv6:::]", SMTP_ADDRESS_VALID, NULL },
+	{ "a@[IPv6:1::]", SMTP_ADDRESS_VALID, NULL },
+	{ "a@[IPv6:::ffff:192.0.2.1]", SMTP_ADDRESS_VALID, NULL },
+	{ "a@[IPv6:1:2:3:4:5:6:192.0.2.1]", SMTP_ADDRESS_VALID, NULL },
+	{ "a@[IPv6:1:2:3:4:5:6:7]", SMTP_ADDRESS_BAD_LITERAL },
+	{ "a@[IPv6:1:2:3:4:5:6:7::]", SMTP_ADDRESS_BAD_LITERAL },
+	{ "a@[IPv6:1::2::3]", SMTP_ADDRESS_BAD_LITERAL },
+	{ "a@[IPv6::::]", SMTP_ADDRESS_BAD_LITERAL },
+	{ "a@[IPv6::1]", SMTP_ADDRESS_BAD_LITERAL },
+	{ "a@[IPv6:1:]", SMTP_ADDRESS_BAD_LITERAL },
+	{ "a@[IPv6:12345::]", SMTP_ADDRESS_BAD_LITERAL },
+	{ "a@[IPv6:192.0.2.1::]", SMTP_ADDRESS_BAD_LITERAL },
+	{ "a@[IPv6:]", SMTP_ADDRESS_BAD_LITERAL },
+	{ "a@[::1]", SMTP_ADDRESS_BAD_LITERAL },
 	{ "a@[tag:]", SMTP_ADDRESS_BAD_LITERAL },
 	{ "a@[tag:x]y]", SMTP_ADDRESS_BAD_LITERAL },
 	{ "@b", SMTP_ADDRESS_BAD_ROUTE },
@@ -119,6 +134,44 @@ static void addresses_follow_the_grammar(void **state)
 			assert_false(address.is_null);
 		}
 		free((void *)copy.data);
+	}
+}
+
+static const struct utf8_case {
+	const char *text;
+	enum smtp_address_flaw want;
+	bool is_eight_bit;
+} utf8_cases[] = {
+	{ "a@b", SMTP_ADDRESS_VALID, false },
+	{ "m\xc3\xbcller@b", SMTP_ADDRESS_VALID, true },
+	{ "a@gr\xc3\xbcn.example", SMTP_ADDRESS_VALID, true },
+	{ "\"\xc3\xa4 b\"@gr\xc3\xbcn.example", SMTP_ADDRESS_VALID, true },
+	{ "@gr\xc3\xbcn.example:a@b", SMTP_ADDRESS_VALID, true },
+	{ "m\xfcller@b", SMTP_ADDRESS_BAD_BYTE, false },
+	{ "a\xc2\x85@b", SMTP_ADDRESS_BAD_BYTE, false },
+	{ "a@\xe2\x84\x80.example", SMTP_ADDRESS_BAD_DOMAIN, false },
+	{ "a@gr\xc3\xbcn..example", SMTP_ADDRESS_BAD_DOMAIN, false },
+	{ "a@[\xc3\xbc:x]", SMTP_ADDRESS_BAD_LITERAL, false },
+	{ "\xc3\xa4..b@c", SMTP_ADDRESS_BAD_LOCAL, false },
+};
+
+static void letters_of_any_script_may_stand_in_addresses(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(utf8_cases); i++) {
+		struct span whole = span_from_string(utf8_cases[i].text);
+		struct smtp_address address = { 0 };
+
+		print_message("%s\n", utf8_cases[i].text);
+		for (size_t len = 0; len <= whole.len; len++) {
+			struct span copy = exact_copy(span_head(whole, len));
+			enum smtp_address_flaw flaw = smtp_address_parse_utf8(copy, &address);
+
+			if (len == whole.len)
+				assert_int_equal(flaw, utf8_cases[i].want);
+			free((void *)copy.data);
+		}
+		if (utf8_cases[i].want == SMTP_ADDRESS_VALID)
+			assert_int_equal(address.is_eight_bit, utf8_cases[i].is_eight_bit);
 	}
 }
 
@@ -205,6 +258,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_follow_the_grammar),
+		cmocka_unit_test(letters_of_any_script_may_stand_in_addresses),
 		cmocka_unit_test(every_prefix_of_an_address_is_judged),
 		cmocka_unit_test(a_nul_is_a_bad_byte),
 		cmocka_unit_test(quotes_and_literals_hide_what_would_end_an_address),

@@ -323,6 +323,115 @@ static void a_full_buffer_does_not_get_half_a_final_dot(void **state)
 	buf_fini(&b);
 }
 
+/* ---- Chunks ---- */
+
+static const struct chunk_case {
+	const char *name, *first, *second; /* two chunks; the second is the last */
+	enum smtp_data_result want;        /* END: all of it is content */
+	uint64_t line;                     /* of what is wrong */
+	bool may_end;
+} chunk_cases[] = {
+	{ "two lines", "a\r\n", "b\r\n", SMTP_DATA_END, 3, true },
+	{ "a line in two chunks", "ab", "cd\r\n", SMTP_DATA_END, 2, true },
+	{ "a line end in two chunks", "ab\r", "\ncd\r\n", SMTP_DATA_END, 3, true },
+	{ "dots mean nothing", ".\r\n..\r\n", ".\r\n", SMTP_DATA_END, 4, true },
+	{ "nothing", "", "", SMTP_DATA_END, 1, true },
+	{ "no line end", "a", "b", SMTP_DATA_END, 1, true },
+	{ "a CR at the end", "a", "b\r", SMTP_DATA_END, 1, false },
+	{ "LF alone", "a\nb", "", SMTP_DATA_BARE_LF, 1, true },
+	{ "LF first in a chunk", "a\r\n", "\n", SMTP_DATA_BARE_LF, 2, true },
+	{ "CR alone", "a\rb", "", SMTP_DATA_BARE_CR, 1, true },
+	{ "CR, and something else in the next chunk", "a\r", "b", SMTP_DATA_BARE_CR, 1, true },
+	{ "CR CR LF", "a\r", "\r\n", SMTP_DATA_BARE_CR, 1, true },
+	{ "LF . LF", "a\n.\n", "", SMTP_DATA_BARE_LF, 1, true },
+	{ "CR LF . LF", "a\r\n.", "\nMAIL", SMTP_DATA_BARE_LF, 2, true },
+};
+
+/* Gives one chunk in pieces of piece_len; behind it commands stand, of which nothing may be taken.
+ */
+static enum smtp_data_result read_chunk(
+    struct smtp_data_reader *reader, struct span chunk, size_t piece_len, struct buf *content)
+{
+	uint64_t left = chunk.len;
+	size_t given = 0;
+
+	for (;;) {
+		struct span rest = span_skip(chunk, chunk.len - (size_t)left), piece;
+		size_t len = piece_len < rest.len ? piece_len : rest.len;
+		struct buf input;
+		enum smtp_data_result result;
+
+		buf_init(&input, 100000);
+		buf_append(&input, span_head(rest, len));
+		if (len == rest.len)
+			buf_append_string(&input, "\r\n.\r\nQUIT\r\n");
+		rest = buf_span(&input);
+		result = smtp_data_read_chunk(reader, &rest, &left, &piece);
+		if (result == SMTP_DATA_CONTENT)
+			buf_append(content, piece);
+		buf_fini(&input);
+		if (result != SMTP_DATA_CONTENT)
+			return result;
+		assert_true(++given <= chunk.len);
+	}
+}
+
+static void chunks_end_where_they_say_in_pieces_of_any_length(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(chunk_cases); i++) {
+		const struct chunk_case *c = &chunk_cases[i];
+		size_t whole_len = strlen(c->first) + strlen(c->second);
+
+		print_message("%s\n", c->name);
+		for (size_t piece = 1; piece <= whole_len + 1; piece++) {
+			struct smtp_data_reader reader;
+			enum smtp_data_result result;
+			struct buf content;
+
+			buf_init(&content, 100000);
+			smtp_data_reader_init(&reader);
+			result = read_chunk(&reader, span_from_string(c->first), piece, &content);
+			if (result == SMTP_DATA_END)
+				result = read_chunk(
+				    &reader, span_from_string(c->second), piece, &content);
+			assert_int_equal(result, c->want);
+			assert_int_equal(reader.line, c->line);
+			if (result == SMTP_DATA_END) {
+				assert_int_equal(smtp_data_chunks_may_end(&reader), c->may_end);
+				assert_int_equal(content.len, whole_len);
+				assert_int_equal(reader.octets, whole_len);
+			}
+			buf_fini(&content);
+		}
+	}
+}
+
+/* The blocks of 64 octets and the lines between them agree. */
+static void what_is_bare_is_found_anywhere_in_a_long_chunk(void **state)
+{
+	enum { LEN = 400 };
+
+	for (size_t at = 0; at < LEN; at++) {
+		for (size_t kind = 0; kind < 2; kind++) {
+			struct smtp_data_reader reader;
+			struct buf content;
+			char chunk[LEN];
+
+			for (size_t i = 0; i < LEN; i++)
+				chunk[i] = i % 10 == 8 ? '\r' : i % 10 == 9 ? '\n' : '.';
+			if (at % 10 >= 8)
+				continue;
+			chunk[at] = kind ? '\r' : '\n';
+			buf_init(&content, 100000);
+			smtp_data_reader_init(&reader);
+			assert_int_equal(read_chunk(&reader, span_of(chunk, LEN), LEN, &content),
+			    kind ? SMTP_DATA_BARE_CR : SMTP_DATA_BARE_LF);
+			assert_int_equal(reader.line, at / 10 + 1);
+			buf_fini(&content);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +442,8 @@ int main(void)
 		cmocka_unit_test(written_dots_are_stuffed_in_pieces_of_any_length),
 		cmocka_unit_test(dots_in_long_content_are_stuffed),
 		cmocka_unit_test(writing_heeds_the_ceiling),
+		cmocka_unit_test(chunks_end_where_they_say_in_pieces_of_any_length),
+		cmocka_unit_test(what_is_bare_is_found_anywhere_in_a_long_chunk),
 		cmocka_unit_test(a_full_buffer_does_not_get_half_a_final_dot),
 	};
 
