@@ -5,12 +5,14 @@
 #include "relay/events.h"
 #include "relay/session_auth.h"
 #include "relay/watch.h"
+#include "smtp/domain.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #define TLS_HANDSHAKE_MS 60000
+#define COMPARABLE_MAX (SMTP_LOCAL_PART_MAX + 1 + SMTP_DOMAIN_ASCII_MAX + SMTP_MAILBOX_MAX)
 
 static void pump(struct conn *conn, void *owner);
 
@@ -91,11 +93,29 @@ static void describe_trace(struct session *s, struct message_trace *trace, char 
 		.client_address = span_from_string(address),
 		.hostname = span_from_string(s->setup->config->hostname),
 		.reverse_path = span_from_string(s->reverse_path),
+		.smtputf8 = s->smtp.smtputf8,
 	};
 	if (s->smtp.tls_active && conn_tls_info(s->conn, &tls)) {
 		trace->tls_version = span_from_string(tls.version);
 		trace->tls_cipher = span_from_string(tls.cipher);
 	}
+}
+
+static unsigned flags_of(const struct smtp_server_event *event)
+{
+	unsigned flags = 0;
+
+	if (event->mail.is_eight_bit)
+		flags |= SPOOL_FLAG_8BIT;
+	if (event->mail.smtputf8)
+		flags |= SPOOL_FLAG_SMTPUTF8;
+	if (event->mail.requiretls)
+		flags |= SPOOL_FLAG_REQUIRETLS;
+	if (event->mail.ret == SMTP_RETURN_HEADERS)
+		flags |= SPOOL_FLAG_RETURN_HEADERS;
+	if (event->mail.ret == SMTP_RETURN_FULL)
+		flags |= SPOOL_FLAG_RETURN_FULL;
+	return flags;
 }
 
 /* The trace's texts must outlive this call: all but the address live in the session and the
@@ -111,12 +131,12 @@ static bool begin_submission(struct session *s, const struct smtp_server_event *
 		.helo = smtp_server_hello_name(&s->smtp),
 		.listener = span_from_string(s->listener->label),
 		.received_ms = net_loop_wall_ms(&s->lane->loop),
+		.envid = event->mail.envid,
 	};
 
 	net_address_format_host(&s->peer, address);
 	envelope.client = span_from_string(address);
-	envelope.flags = (event->mail.is_eight_bit ? SPOOL_FLAG_8BIT : 0) |
-			 (policy_may_relay(&client) ? SPOOL_FLAG_SUBMITTED : 0) |
+	envelope.flags = flags_of(event) | (policy_may_relay(&client) ? SPOOL_FLAG_SUBMITTED : 0) |
 			 (s->smtp.tls_active ? SPOOL_FLAG_TLS : 0);
 	s->reverse_path =
 	    mem_dup(event->mail.address.mailbox.data, event->mail.address.mailbox.len);
@@ -169,24 +189,50 @@ static void refuse_recipient(
 		smtp_server_answer(&s->smtp, verdict->reply, "%s", verdict->text);
 }
 
-static void handle_rcpt(struct session *s, const struct smtp_server_event *event)
+/* Domains are compared in the form that the configuration has them in; what is kept is what the
+   client said. Both texts live in room. */
+static void ask_policy(struct session *s, const struct smtp_address *address, struct buf *room,
+    struct buf *scratch, struct policy_verdict *verdict)
 {
 	struct policy_client client = policy_client(s);
+	struct span sender = span_from_string(s->reverse_path);
+	struct smtp_address asked = *address;
+	size_t split;
+
+	if (s->smtp.smtputf8) {
+		buf_reserve(room, 2 * COMPARABLE_MAX);
+		smtp_mailbox_append_comparable(room, sender);
+		split = room->len;
+		sender = buf_span(room);
+		smtp_mailbox_append_comparable(room, address->mailbox);
+		asked.mailbox = span_skip(buf_span(room), split);
+		asked.local = span_head(asked.mailbox, address->local.len);
+		asked.domain = span_skip(asked.mailbox, address->mailbox.len - address->domain.len);
+	}
+	policy_recipient(s->setup, &client, sender, &asked, scratch, verdict);
+	for (size_t i = 0; i < verdict->target_count; i++)
+		if (verdict->targets[i].address.data == asked.mailbox.data)
+			verdict->targets[i].address = address->mailbox;
+}
+
+static void handle_rcpt(struct session *s, const struct smtp_server_event *event)
+{
 	struct policy_verdict verdict;
-	struct buf scratch;
+	struct buf scratch, room;
 
 	buf_init(&scratch, 1024);
-	policy_recipient(s->setup, &client, span_from_string(s->reverse_path), &event->rcpt.address,
-	    &scratch, &verdict);
+	buf_init(&room, 2 * COMPARABLE_MAX);
+	ask_policy(s, &event->rcpt.address, &room, &scratch, &verdict);
 	if (!submission_has_room(s->submission)) {
 		smtp_server_answer(&s->smtp, SMTP_REPLY_TOO_BUSY, NULL);
 	} else if (verdict.target_count == 0) {
 		refuse_recipient(s, event->rcpt.address.mailbox, &verdict);
 	} else {
-		submission_add(s->submission, &verdict);
+		submission_add(s->submission, &verdict, event->rcpt.notify, event->rcpt.orcpt);
 		smtp_server_answer(&s->smtp, SMTP_REPLY_RECIPIENT_OK, NULL);
 	}
 	buf_fini(&scratch);
+	buf_fini(&room);
 }
 
 static void log_accepted(struct session *s, const struct submission *submission)
@@ -374,13 +420,11 @@ static void destroy(struct session *s, enum conn_close how)
 
 static void set_deadline(struct session *s)
 {
-	enum smtp_phase phase = smtp_server_phase(&s->smtp);
-
 	if (s->question != SESSION_QUESTION_NONE) {
 		/* A commit has no deadline; the checker and the workers keep their own. */
 		conn_clear_deadline(s->conn);
 		s->command_waits = false;
-	} else if (phase == SMTP_PHASE_CONTENT) {
+	} else if (smtp_server_in_content(&s->smtp)) {
 		conn_set_deadline(s->conn, s->listener->timeout.data_ms);
 		s->command_waits = false;
 	} else if (!s->command_waits) {
@@ -399,7 +443,7 @@ static void run_machine(struct session *s)
 	while (more && !s->end) {
 		struct span shown = conn_input(s->conn), left = shown;
 		smtp_server_next(&s->smtp, &left, &event);
-		if (left.len != shown.len && smtp_server_phase(&s->smtp) != SMTP_PHASE_CONTENT)
+		if (left.len != shown.len && !smtp_server_in_content(&s->smtp))
 			s->command_waits = false;
 		if (event.kind == SMTP_SERVER_STARTTLS)
 			conn_consume(s->conn, shown.len - left.len);

@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "relay/large_write.h"
+#include "smtp/domain.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -64,9 +65,11 @@ bool submission_has_room(const struct submission *s)
 	return s->lane->draft_bytes < lane_draft_share(s->lane);
 }
 
-void submission_add(struct submission *s, const struct policy_verdict *verdict)
+void submission_add(
+    struct submission *s, const struct policy_verdict *verdict, unsigned notify, struct span orcpt)
 {
 	int64_t now = s->draft->message->envelope.received_ms;
+	struct spool_recipient *recipient;
 
 	for (size_t i = 0; i < verdict->target_count; i++) {
 		const struct setup_hop *hop = verdict->targets[i].hop;
@@ -76,8 +79,11 @@ void submission_add(struct submission *s, const struct policy_verdict *verdict)
 		delivery->next_attempt_ms = now;
 		delivery->expires_ms = now + hop->lifetime_ms;
 		delivery->warn_ms = hop->delay_warning_ms ? now + hop->delay_warning_ms : 0;
-		s->trace.recipient = delivery->recipients[delivery->recipient_count - 1].address;
-		s->envelope += sizeof(struct spool_recipient) + verdict->targets[i].address.len;
+		recipient = &delivery->recipients[delivery->recipient_count - 1];
+		recipient->notify = notify;
+		spool_text_set(&recipient->orcpt, orcpt);
+		s->trace.recipient = recipient->address;
+		s->envelope += sizeof(*recipient) + recipient->address.len + orcpt.len;
 	}
 	s->recipients++;
 	charge(s);
@@ -103,7 +109,11 @@ static void add_prefix(struct submission *s)
 
 	buf_init(&whole, BODY_MAX + MESSAGE_PREFIX_MAX);
 	buf_reserve(&whole, s->body.len + 1024);
-	fits = make_prefix(s, &whole) && buf_append(&whole, buf_span(&s->body));
+	fits = make_prefix(s, &whole);
+	/* A From that was missing may name a sender outside ASCII. */
+	if (!smtp_text_is_ascii(buf_span(&whole)))
+		s->draft->message->envelope.flags |= SPOOL_FLAG_8BIT | SPOOL_FLAG_UTF8_HEADER;
+	fits = fits && buf_append(&whole, buf_span(&s->body));
 	assert(fits);
 	buf_fini(&s->body);
 	s->body = whole;
@@ -167,6 +177,8 @@ static void ask_keeper(struct submission *s)
 {
 	if (s->header.eight_bit_header || s->header.eight_bit_body)
 		s->draft->message->envelope.flags |= SPOOL_FLAG_8BIT;
+	if (s->trace.smtputf8 && s->header.eight_bit_header)
+		s->draft->message->envelope.flags |= SPOOL_FLAG_UTF8_HEADER;
 	s->accept.draft = s->draft;
 	s->draft = NULL;
 	s->with_keeper = true;

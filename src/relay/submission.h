@@ -57,8 +57,10 @@ struct submission *submission_begin(struct lane *lane, struct account_handle ask
 
 /* False while the lane's memory for drafts is used up: 452 to RCPT. */
 bool submission_has_room(const struct submission *s);
-/* At RCPT, with an accepting verdict. */
-void submission_add(struct submission *s, const struct policy_verdict *verdict);
+/* At RCPT, with an accepting verdict, and what the sender wants to hear of it (RFC 3461): all that
+   an alias leads to inherits that. */
+void submission_add(
+    struct submission *s, const struct policy_verdict *verdict, unsigned notify, struct span orcpt);
 
 /* A piece of content: GO_ON or PAUSE. */
 enum submission_step submission_content(struct submission *s, struct span content);

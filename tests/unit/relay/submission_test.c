@@ -120,7 +120,7 @@ static void rcpt(const char *address, unsigned hop)
 	struct policy_verdict verdict = { .target_count = 1 };
 
 	verdict.targets[0] = (struct policy_target){ span_from_string(address), &hops[hop] };
-	submission_add(world.submission, &verdict);
+	submission_add(world.submission, &verdict, 0, SPAN(""));
 }
 
 static void begin_message(void)
