@@ -148,7 +148,8 @@ def takes_frank(stage, hop):
         client.sendmail(LOGIN, ['bob@wrong.example.net'], clients.MESSAGE)
     paused = relay.wait_event('hop-paused')[0]
     check('535' in paused, paused)
-    check_equal([item['state'] for item in relay.queue() if item['state'] != 'done'], ['deferred'])
+    wait_for(lambda: [item['state'] for item in relay.queue() if item['state'] != 'done']
+             == ['deferred'], 'the message waits')
     check_equal(relay.events('bounced'), [])
 
 

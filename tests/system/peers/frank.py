@@ -109,10 +109,11 @@ class Frank:
             os.unlink(path)
         notify.bind(path)
         os.chmod(path, 0o666)
+        # The last deferred comes first: leaks are found when the process ends.
+        self.stage.defer(self.check_sanitizers)
         self.process = self.stage.start(
             [*(argv or []), self.binary, 'serve', '-c', self.configuration], self.log,
             env={**self.env, 'NOTIFY_SOCKET': path})
-        self.stage.defer(self.check_sanitizers)
         try:
             if wait:
                 self._wait_ready(notify, timeout)
