@@ -218,6 +218,8 @@ static const struct error_case {
 	    "\"certificate\" is missing", 1, 0 },
 	{ "a command is a path", ACCOUNT("password-command ~/x;"), 2, 30, "which only a shell", 1,
 	    0 },
+	{ "a command in PATH is no home", ACCOUNT("password-command ~x;"), 2, 30,
+	    "which only a shell", 1, 0 },
 	{ "a mechanism is known", ACCOUNT("password-file c; mechanisms CRAM-MD4;"), 2, 41,
 	    "did you mean CRAM-MD5?", 1, 0 },
 	{ "a mechanism can be served", ACCOUNT("password-file c; mechanisms PLAIN XOAUTH2;"), 2, 30,
@@ -267,12 +269,20 @@ static const struct error_case {
 	    "of the form https://host/path", 1, 0 },
 	{ "an end point has no login", ACCOUNT("oauth { token-endpoint https://a:b@c/; }"), 2, 36,
 	    "does not belong in a URL", 1, 0 },
+	{ "an end point has no blank", ACCOUNT("oauth { token-endpoint \"https://a/ b\"; }"), 2, 36,
+	    "of the form https://host/path", 1, 0 },
+	{ "an end point has no fragment", ACCOUNT("oauth { token-endpoint \"https://a/#b\"; }"), 2,
+	    36, "of the form https://host/path", 1, 0 },
 	{ "a client secret is refused", ACCOUNT("oauth { client-secret x; }"), 2, 21,
 	    "client-secret-file PATH;", 1, 0 },
 	{ "tokens have a file of the account's name",
 	    "account a/b { login b; oauth { preset gmail; flow service-account; key-file k; } }\n"
 	    "route * {" VIA " account a/b; }",
 	    1, 9, "names the file of the tokens", 1, 0 },
+	{ "that file is not hidden",
+	    "account .a { login b; oauth { preset gmail; flow service-account; key-file k; } }\n"
+	    "route * {" VIA " account .a; }",
+	    1, 9, "no leading dot", 1, 0 },
 	{ "a token is never in cleartext",
 	    "account a { login b; oauth { preset gmail; flow service-account; key-file k; } }\n"
 	    "route * {" VIA " account a; cleartext-auth yes; }",
@@ -289,6 +299,8 @@ static const struct error_case {
 	{ "a sender is replaced by a whole address", "route * {" VIA " sender replace root; }", 1,
 	    40, "not a complete address", 1, 0 },
 	{ "a kept sender has no address", "route * {" VIA " sender keep a@b.c; }", 1, 37,
+	    "takes one value", 1, 0 },
+	{ "a kept From has no address", "route * {" VIA " header-from keep a@b.c; }", 1, 42,
 	    "takes one value", 1, 0 },
 	{ "a replaced From has an address", "route * {" VIA " header-from replace; }", 1, 25,
 	    "needs an address here", 1, 0 },
@@ -519,6 +531,9 @@ static void expect_limit(
 	buf_fini(&all);
 }
 
+#define TOKENS " { login b; oauth { preset gmail; flow service-account; key-file k; } }"
+#define CLIENT "account a { login b; oauth { preset microsoft365; tenant t; "
+
 static void everything_has_a_limit(void **state)
 {
 	expect_limit("#", "x", (1 << 20) - 2, "\n", NULL);
@@ -530,6 +545,15 @@ static void everything_has_a_limit(void **state)
 	expect_limit("users { file ", "x", 1013, "; }", NULL); /* behind "/etc/frank/" */
 	expect_limit("users { file ", "x", 1014, "; }", "too long for a path");
 	expect_limit("route * { via maildir:", "x", 1014, "; }", "too long for a path");
+	expect_limit("account a { login b; password-command", " c", 64, "; }", NULL);
+	expect_limit("account a { login b; password-command", " c", 65, "; }", "takes fewer");
+	expect_limit("account ", "x", 64, TOKENS, NULL);
+	expect_limit("account ", "x", 65, TOKENS, "names the file of the tokens");
+	expect_limit(CLIENT "client-id ", "x", 255, "; } }", NULL);
+	expect_limit(CLIENT "client-id ", "x", 256, "; } }", "has not 1 to 255 bytes");
+	expect_limit(CLIENT "client-id x; device-endpoint https://", "x", 992, "; } }", NULL);
+	expect_limit(
+	    CLIENT "client-id x; device-endpoint https://", "x", 993, "; } }", "is not a URL");
 	expect_limit("include ", "x", 4096, ";", "cannot be read");
 	expect_limit("users { file ", "x", 4097, "; }", "longer than 4096 bytes");
 	expect_limit("users { file \"", "${HOST}", 300, "\"; }", "longer than 4096 bytes");

@@ -7,6 +7,7 @@
 
 #include "config/load.h"
 #include "config/show.h"
+#include "config/table.h"
 
 #include "full.h"
 #include "memory_source.h"
@@ -279,6 +280,13 @@ static void same(const char *is, const char *want)
 		assert_null(is);
 }
 
+/* Where a directive of a route stands. */
+static const struct config_origin *route_row(const struct config *c, size_t route, const char *name)
+{
+	const struct config_directive *d = config_directive_find(CONFIG_BLOCK_ROUTE, name);
+	return &c->routes[route].origins[config_directive_slot(d)];
+}
+
 static void presets_fill_in_what_their_flow_needs(void **state)
 {
 	for (size_t i = 0; i < sizeof(preset_cases) / sizeof(preset_cases[0]); i++) {
@@ -296,6 +304,7 @@ static void presets_fill_in_what_their_flow_needs(void **state)
 		same(o->scope, want->scope);
 		assert_int_equal(c->routes[0].connections_max, want->connections_max);
 		assert_int_equal(c->routes[0].rate.count, want->rate);
+		assert_true(want->rate || !route_row(c, 0, "rate")->file);
 		config_unref(&c);
 	}
 }
