@@ -3,8 +3,9 @@
 nobody here wrote (msmtp), so that the hop is known to be right, then Frank.
 
 docs/mechanisms.md has the table; with $FRANK_CELLS naming a file, the tests of Frank append the lines
-for it: hop, mechanism, account, and what the hop's log said.
+for it: hop, mechanism, command or account, and what the hop's log said.
 """
+import json
 import os
 import re
 
@@ -12,12 +13,13 @@ from peers import clients, dovecot_submission
 from peers.certificate import Certificate
 from peers.dovecot_submission import DovecotSubmission
 from peers.exim import Exim
-from peers.frank import Frank
+from peers.frank import Frank, binary
+from peers.identity_provider import IdentityProvider, Raw
 from peers.kerberos import Kerberos
 from peers.opensmtpd import OpenSmtpd
 from peers.postfix import Postfix
 from peers.smtp_sink import SmtpSink
-from peers.stage import check, check_equal, wait_for
+from peers.stage import check, check_equal, run, wait_for
 
 LOGIN, PASSWORD = 'alice@example.org', 'correct horse'
 PASSWORDS = {LOGIN: PASSWORD}
@@ -80,15 +82,9 @@ def opensmtpd(stage):
     certificate = Certificate(stage)
     sink = SmtpSink(stage)
     server = OpenSmtpd(stage, certificate, PASSWORDS, sink.port)
-    # Its log says who signed in and not how: each mechanism gets the lines that are new.
-    taken = []
-
-    def log_lines(_):
-        lines = [line for line in server.login_lines(LOGIN) if line not in taken]
-        taken.extend(lines)
-        return lines
+    # Its log says who signed in and not how.
     return Hop('OpenSMTPD', server, certificate, ('PLAIN', 'LOGIN'), delivered=sink.count,
-               log_lines=log_lines)
+               log_lines=lambda _: server.login_lines(LOGIN))
 
 
 def takes_msmtp(stage, hop):
@@ -96,6 +92,7 @@ def takes_msmtp(stage, hop):
     not."""
     mechanisms = list(filter(clients.msmtp_can, hop.mechanisms))
     for mechanism in mechanisms:
+        before = hop.log_lines(mechanism)
         login = PRINCIPAL if mechanism == 'GSSAPI' else LOGIN
         password = (dovecot_submission.token(LOGIN) if mechanism in TOKEN_MECHANISMS
                     else PASSWORD)
@@ -104,47 +101,94 @@ def takes_msmtp(stage, hop):
         done = clients.msmtp(stage, hop.port, 'starttls', login, password, mechanism.lower(),
                              hop.certificate.certificate, settings=settings, env=hop.env)
         check_equal(done.returncode, 0, f'{mechanism}: {(done.stdout + done.stderr).decode()}')
-        wait_for(lambda: hop.log_lines(mechanism), f'{hop.name} names {mechanism}')
+        new_line(hop, mechanism, before)
     wrong = clients.msmtp(stage, hop.port, 'starttls', LOGIN, 'wrong', 'plain',
                           hop.certificate.certificate)
     check(b'535' in wrong.stdout, wrong.stdout.decode())
     wait_for(lambda: hop.delivered() == len(mechanisms), 'everything was delivered')
 
 
-def account(stage, hop, mechanism):
-    """The lines of an account that signs in with this mechanism."""
+def account(stage, hop, mechanism, provider):
+    """The block of an account that signs in with this mechanism."""
+    name = mechanism.lower()
+    if mechanism in TOKEN_MECHANISMS:
+        block = provider.account(name, LOGIN, 'client-credentials').rstrip().removesuffix('}')
+        return f'{block} mechanisms {mechanism}; }}'
     if mechanism == 'GSSAPI':
-        lines = [f'login {PRINCIPAL};', 'kerberos yes;']
+        lines = f'login {PRINCIPAL}; kerberos yes;'
     elif mechanism == 'EXTERNAL':
-        lines = [f'login {LOGIN};', f'certificate {hop.client.certificate};',
-                 f'key {hop.client.key};']
+        lines = f'login {LOGIN}; certificate {hop.client.certificate}; key {hop.client.key};'
     else:
-        secret = stage.write('password', PASSWORD + '\n', 0o600)
-        lines = [f'login {LOGIN};', f'password-file {secret};']
-    return ' '.join(lines)
+        lines = f'login {LOGIN}; password-file {stage.write("password", PASSWORD, 0o600)};'
+    return f'account {name} {{ {lines} mechanisms {mechanism}; }}'
+
+
+def options(stage, hop, mechanism):
+    """The same for `frank send`."""
+    if mechanism in TOKEN_MECHANISMS:
+        token = stage.write('token', dovecot_submission.token(LOGIN), 0o600)
+        return ['--login', LOGIN, '--token-file', token]
+    if mechanism == 'GSSAPI':
+        return ['--login', PRINCIPAL, '--kerberos']
+    if mechanism == 'EXTERNAL':
+        return ['--login', LOGIN, '--certificate', hop.client.certificate,
+                '--key', hop.client.key]
+    return ['--login', LOGIN, '--password-file', stage.write('password', PASSWORD, 0o600)]
+
+
+def identity_provider(stage):
+    """Its access tokens are such as Dovecot can check."""
+    provider = IdentityProvider(stage, client_secret='of the client')
+    provider.answer = lambda path, form: Raw(200, json.dumps({
+        'token_type': 'Bearer', 'expires_in': 3600,
+        'access_token': dovecot_submission.token(LOGIN)}))
+    return provider
+
+
+def new_line(hop, mechanism, before):
+    line = wait_for(lambda: [line for line in hop.log_lines(mechanism) if line not in before],
+                    f'{hop.name} names {mechanism}')[-1]
+    check(PRINCIPAL in line, line)
+    return line
+
+
+def send(stage, hop, mechanism, env):
+    """One message by `frank send`; nothing that it shows may hold the secret."""
+    before = hop.log_lines(mechanism)
+    argv = ['send', f'submission://localhost:{hop.port}', '--from', LOGIN, '--to', 'bob@example.net',
+            '--mechanism', mechanism, *options(stage, hop, mechanism),
+            '--tls-trust', hop.certificate.certificate]
+    done = run([binary(), *argv], env=env)
+    shown = (done.stdout + done.stderr).decode()
+    check_equal(done.returncode, 0, shown)
+    check(f'AUTH {mechanism}' in shown, shown)
+    for secret in PASSWORD, dovecot_submission.token(LOGIN)[:40]:
+        check(secret not in shown, shown)
+    record(hop, mechanism, 'frank ' + ' '.join(argv), new_line(hop, mechanism, before))
 
 
 def takes_frank(stage, hop):
-    """Each mechanism has a route of its own by the recipient's domain; one message each. At the end
-    an account with a wrong password: its mail waits, and the hop's own words are shown."""
-    mechanisms = [m for m in hop.mechanisms if m not in TOKEN_MECHANISMS]
-    wrong = stage.write('wrong', 'not the password\n', 0o600)
-    accounts = {m.lower(): account(stage, hop, m) + f' mechanisms {m};' for m in mechanisms}
-    accounts['wrong'] = f'login {LOGIN}; password-file {wrong}; mechanisms PLAIN;'
+    """Each mechanism by `frank send`, and by a route of its own of `frank serve`. At the end an
+    account with a wrong password: its mail waits, and the hop's own words are shown."""
+    tokens = set(hop.mechanisms) & set(TOKEN_MECHANISMS)
+    provider = identity_provider(stage) if tokens else None
+    for mechanism in hop.mechanisms:
+        send(stage, hop, mechanism, hop.env if mechanism == 'GSSAPI' else None)
+    accounts = {m.lower(): account(stage, hop, m, provider) for m in hop.mechanisms}
+    wrong = stage.write('wrong', 'not the password', 0o600)
+    accounts['wrong'] = (f'account wrong {{ login {LOGIN}; password-file {wrong}; '
+                         f'mechanisms PLAIN; }}')
     via = f'via submission://localhost:{hop.port}; tls-trust {hop.certificate.certificate};'
-    relay = Frank(
-        stage, env=hop.env,
-        extra='\n'.join(f'account {name} {{ {lines} }}' for name, lines in accounts.items()),
-        routes='\n'.join(f'route *@{name}.example.net {{ {via} account {name}; }}'
-                         for name in accounts))
+    relay = Frank(stage, env=hop.env, extra='\n'.join(accounts.values()),
+                  routes='\n'.join(f'route *@{name}.example.net {{ {via} account {name}; }}'
+                                   for name in accounts))
     with clients.connect(relay.port) as client:
-        for mechanism in mechanisms:
+        for mechanism in hop.mechanisms:
+            before = hop.log_lines(mechanism)
             client.sendmail(LOGIN, [f'bob@{mechanism.lower()}.example.net'], clients.MESSAGE)
-            line = wait_for(lambda: hop.log_lines(mechanism), f'{hop.name} names {mechanism}')[-1]
-            check(PRINCIPAL in line, line)
-            record(hop, mechanism, accounts[mechanism.lower()], line)
-        wait_for(lambda: hop.delivered() == len(mechanisms), 'everything was delivered')
-        relay.wait_event('delivered', count=len(mechanisms))
+            record(hop, mechanism, accounts[mechanism.lower()], new_line(hop, mechanism, before))
+        wait_for(lambda: hop.delivered() == 2 * len(hop.mechanisms), 'everything was delivered')
+        relay.wait_event('delivered', count=len(hop.mechanisms))
         client.sendmail(LOGIN, ['bob@wrong.example.net'], clients.MESSAGE)
     paused = relay.wait_event('hop-paused')[0]
     check('535' in paused, paused)
@@ -153,12 +197,12 @@ def takes_frank(stage, hop):
     check_equal(relay.events('bounced'), [])
 
 
-def record(hop, mechanism, lines, line):
+def record(hop, mechanism, how, line):
     """A cell of the table in docs/mechanisms.md."""
     path = os.environ.get('FRANK_CELLS')
     if path:
         with open(path, 'a') as stream:
-            stream.write(f'{hop.name}\t{mechanism}\t{lines}\t{line}\n')
+            stream.write(f'{hop.name}\t{mechanism}\t{how}\t{line}\n')
 
 
 def test_postfix_takes_msmtp(stage):
@@ -221,3 +265,25 @@ def test_two_accounts_on_one_hop_never_mix(stage):
     check_equal(len(logins), 100, 'messages with a login')
     check_equal({mail: senders[mail] for mail in logins}, logins, 'the sender of each message')
     check_equal(sorted(logins.values()), sorted(list(users) * 50), 'the logins')
+
+
+def test_a_token_that_dovecot_refuses_is_fetched_again(stage):
+    """The first token has expired already, whatever the provider says of it."""
+    hop = dovecot(stage)
+    provider = IdentityProvider(stage, client_secret='of the client')
+    given = []
+
+    def answer(path, form):
+        given.append(dovecot_submission.token(LOGIN, -60 if not given else 3600))
+        return Raw(200, json.dumps({'token_type': 'Bearer', 'expires_in': 3600,
+                                    'access_token': given[-1]}))
+    provider.answer = answer
+    relay = Frank(stage, extra=account(stage, hop, 'XOAUTH2', provider),
+                  routes=f'route * {{ via submission://localhost:{hop.port}; account xoauth2; '
+                         f'tls-trust {hop.certificate.certificate}; }}')
+    with clients.connect(relay.port) as client:
+        client.sendmail(LOGIN, ['bob@example.net'], clients.MESSAGE)
+    relay.wait_queue_empty()
+    check_equal((len(given), hop.delivered()), (2, 1), 'tokens, messages')
+    for token in given:
+        check(token not in relay.log_text(), 'a token in the log')
