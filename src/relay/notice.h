@@ -3,9 +3,10 @@
 #define FRANK_RELAY_NOTICE_H
 
 /*
- * Notices to the sender of a message: it has failed for good, or it is late. Made by a worker,
- * because the message's header must be read; the result is a draft, to be committed together with
- * the end of the delivery it speaks of.
+ * Notices to the sender of a message: it has failed for good, it is late, or, where the sender
+ * asked for that (RFC 3461), it has succeeded. Made by a worker, because the message's header must
+ * be read; the result is a draft, to be committed together with the end of the delivery it speaks
+ * of.
  */
 
 #include "base/worker.h"
@@ -23,7 +24,8 @@ enum notice_address {
 
 struct notice {
 	struct worker_job worker;
-	enum message_report_kind kind;
+	enum message_report_kind kind;    /* the gravest of what it tells */
+	bool is_final;                    /* who is delivered is so for good, not passed on */
 	const struct setup *setup;        /* a reference */
 	struct spool_delivery *delivery;  /* owned; its ->owner is a body or NULL */
 	struct list more;                 /* of struct spool_delivery: split off, for the result */
@@ -32,6 +34,11 @@ struct notice {
 	int64_t now_ms;
 	struct spool_draft *draft; /* the result; NULL: could not be made */
 };
+
+/* Whether the sender wants to hear this about a recipient (RFC 3461, 4.1): failures and delays
+   unless NOTIFY names others, success only when it is named and nobody else will tell. */
+bool notice_is_wanted(const struct spool_delivery *delivery,
+    const struct spool_recipient *recipient, enum message_report_kind kind);
 
 /* Who is told about this delivery. */
 enum notice_address notice_addressee(

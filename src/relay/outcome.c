@@ -153,7 +153,7 @@ static void post(struct schedule *s, struct spool_delivery *delivery, struct lis
 static void log_held(struct schedule *s, struct spool_delivery *delivery, const bool *about)
 {
 	for (unsigned i = 0; i < delivery->recipient_count; i++)
-		if (!about || about[i])
+		if (about[i] && delivery->recipients[i].state == SPOOL_RECIPIENT_FAILED)
 			log_recipient(
 			    delivery, &delivery->recipients[i], EVENT_HELD, now_ms(s), NULL);
 }
@@ -166,7 +166,7 @@ static void hold_failed(struct schedule *s, struct spool_delivery *delivery, con
 	log_held(s, delivery, about);
 	list_init(&more);
 	for (unsigned i = delivery->recipient_count; i-- > 0;) {
-		if (!about[i])
+		if (!about[i] || delivery->recipients[i].state != SPOOL_RECIPIENT_FAILED)
 			continue;
 		delivery->recipients[i].state = SPOOL_RECIPIENT_WAITING;
 		spool_delivery_move(delivery, i, delivery->hop, &more)->state = SPOOL_DELIVERY_HELD;
@@ -174,12 +174,37 @@ static void hold_failed(struct schedule *s, struct spool_delivery *delivery, con
 	post(s, delivery, &more, NULL);
 }
 
+/* A mailbox, or who stands for one (RFC 2033): behind it nobody passes anything on. */
+static bool is_final(const struct hop *hop)
+{
+	const struct setup_hop *setup = hop->setup;
+
+	if (!setup)
+		return false;
+	return setup->kind == SETUP_HOP_MAILDIR || setup->kind == SETUP_HOP_DISCARD ||
+	       (setup->kind == SETUP_HOP_SESSION && setup->vias[0].scheme == CONFIG_SCHEME_LMTP);
+}
+
+static bool is_any(const bool *about)
+{
+	for (unsigned i = 0; i < SPOOL_RECIPIENTS_MAX; i++) {
+		if (about[i])
+			return true;
+	}
+	return false;
+}
+
+/* A notice about nobody is none: the sender may not want to hear it (RFC 3461, 4.1). */
 static void tell_sender(struct schedule *s, struct spool_delivery *delivery,
     enum message_report_kind kind, const bool *about)
 {
 	struct span to;
 	struct notice *notice;
 
+	if (!is_any(about)) {
+		post(s, delivery, NULL, NULL);
+		return;
+	}
 	if (notice_addressee(s->setup->config, delivery, &to) == NOTICE_TO_NOBODY) {
 		if (kind == MESSAGE_REPORT_FAILURE)
 			hold_failed(s, delivery, about);
@@ -190,6 +215,7 @@ static void tell_sender(struct schedule *s, struct spool_delivery *delivery,
 	notice = notice_create(
 	    s->setup, kind, delivery, id_next(&s->ids, now_ms(s)), now_ms(s), &s->from_workers.box);
 	memcpy(notice->about, about, sizeof(notice->about));
+	notice->is_final = is_final(schedule_hop(s, delivery->hop));
 	if (s->file_pool && worker_pool_submit(s->file_pool, &notice->worker))
 		return;
 	notice_make(notice); /* the queue is full: a short read here after all */
@@ -246,11 +272,32 @@ static void plan_retry(struct schedule *s, struct hop *hop, struct spool_deliver
 	    now_ms(s) + pacing_retry_ms(retry, delivery->attempts, random_u64());
 }
 
+/* True: it failed for good. */
+static bool settle(struct spool_delivery *delivery, struct spool_recipient *recipient, int64_t now,
+    const struct outcome_attempt *attempt)
+{
+	enum event event = EVENT_COUNT;
+
+	if (recipient->state == SPOOL_RECIPIENT_WAITING && has_expired(delivery, now))
+		give_up(recipient, delivery, now);
+	if (recipient->state == SPOOL_RECIPIENT_DELIVERED)
+		event = EVENT_DELIVERED;
+	else if (recipient->state == SPOOL_RECIPIENT_FAILED)
+		event = EVENT_BOUNCED;
+	else if (recipient->state == SPOOL_RECIPIENT_WAITING)
+		event = EVENT_DEFERRED;
+	if (event != EVENT_COUNT)
+		log_recipient(delivery, recipient, event, now, attempt);
+	return event == EVENT_BOUNCED;
+}
+
 void outcome_attempted(struct schedule *s, struct hop *hop, struct spool_delivery *delivery,
     const struct outcome_attempt *attempt)
 {
-	bool failed[SPOOL_RECIPIENTS_MAX] = { false };
-	bool any_failed = false;
+	bool about[SPOOL_RECIPIENTS_MAX] = { false };
+	enum message_report_kind success =
+	    is_final(hop) ? MESSAGE_REPORT_DELIVERED : MESSAGE_REPORT_RELAYED;
+	enum message_report_kind kind = success;
 	int64_t now = now_ms(s);
 
 	delivery->attempts++;
@@ -259,24 +306,18 @@ void outcome_attempted(struct schedule *s, struct hop *hop, struct spool_deliver
 		plan_retry(s, hop, delivery);
 	for (unsigned i = 0; i < delivery->recipient_count; i++) {
 		struct spool_recipient *recipient = &delivery->recipients[i];
+
 		if (!attempt->tried[i])
 			continue;
-		if (recipient->state == SPOOL_RECIPIENT_WAITING && has_expired(delivery, now))
-			give_up(recipient, delivery, now);
-		if (recipient->state == SPOOL_RECIPIENT_DELIVERED) {
-			log_recipient(delivery, recipient, EVENT_DELIVERED, now, attempt);
+		if (settle(delivery, recipient, now, attempt)) {
+			about[i] = notice_is_wanted(delivery, recipient, MESSAGE_REPORT_FAILURE);
+			kind = about[i] ? MESSAGE_REPORT_FAILURE : kind;
+		} else if (recipient->state == SPOOL_RECIPIENT_DELIVERED) {
+			about[i] = notice_is_wanted(delivery, recipient, success);
 			hop->delivered++;
-		} else if (recipient->state == SPOOL_RECIPIENT_FAILED) {
-			failed[i] = any_failed = true;
-			log_recipient(delivery, recipient, EVENT_BOUNCED, now, attempt);
-		} else if (recipient->state == SPOOL_RECIPIENT_WAITING) {
-			log_recipient(delivery, recipient, EVENT_DEFERRED, now, attempt);
 		}
 	}
-	if (any_failed)
-		tell_sender(s, delivery, MESSAGE_REPORT_FAILURE, failed);
-	else
-		post(s, delivery, NULL, NULL);
+	tell_sender(s, delivery, kind, about);
 }
 
 bool outcome_returned(struct schedule *s, struct spool_delivery *delivery)
@@ -320,7 +361,9 @@ static void warn(struct schedule *s, struct spool_delivery *delivery)
 
 	delivery->warn_ms = 0;
 	for (unsigned i = 0; i < delivery->recipient_count; i++) {
-		about[i] = delivery->recipients[i].state == SPOOL_RECIPIENT_WAITING;
+		about[i] =
+		    delivery->recipients[i].state == SPOOL_RECIPIENT_WAITING &&
+		    notice_is_wanted(delivery, &delivery->recipients[i], MESSAGE_REPORT_DELAY);
 		if (about[i])
 			log_recipient(delivery, &delivery->recipients[i], EVENT_DELAY_WARNED,
 			    now_ms(s), NULL);
@@ -354,6 +397,8 @@ void outcome_overdue(struct schedule *s, struct spool_delivery *delivery)
 			continue;
 		give_up(&delivery->recipients[i], delivery, now);
 		log_recipient(delivery, &delivery->recipients[i], EVENT_BOUNCED, now, NULL);
+		about[i] =
+		    notice_is_wanted(delivery, &delivery->recipients[i], MESSAGE_REPORT_FAILURE);
 	}
 	tell_sender(s, delivery, MESSAGE_REPORT_FAILURE, about);
 }

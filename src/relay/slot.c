@@ -30,13 +30,19 @@ static struct job_progress *make_progress(struct slot *slot, enum job_progress_k
 static void report_item(struct slot *slot, enum job_progress_kind kind)
 {
 	struct job_item *item = &slot->job->items[slot->next];
-	struct job_progress *p = make_progress(slot, kind);
+	struct job_progress *p;
+
+	if (kind == JOB_UNREACHED && slot_has_tried(slot))
+		kind = JOB_ATTEMPTED;
+	p = make_progress(slot, kind);
 
 	p->delivery = item->delivery;
 	p->body = item->body;
 	p->connection_limit = slot->connection_limit;
 	for (unsigned i = 0; i < slot->count; i++)
-		p->tried[slot->places[i]] = slot->decided[i];
+		slot->tried[slot->places[i]] |= slot->decided[i];
+	memcpy(p->tried, slot->tried, sizeof(p->tried));
+	memset(slot->tried, 0, sizeof(slot->tried));
 	slot_rewrite_report(slot, p);
 	item->delivery = NULL;
 	item->body = NULL;
@@ -79,6 +85,7 @@ static void destroy(struct slot *slot, enum upstream_trouble trouble, const char
 	net_timer_fini(&slot->idle_timer);
 	buf_fini(&slot->token);
 	buf_fini(&slot->sender);
+	buf_fini(&slot->fitted);
 	setup_unref(&slot->setup);
 	list_remove(&slot->link);
 	mem_free(slot);
@@ -215,19 +222,6 @@ static void pump_content(struct slot *slot)
 
 /* ---- transactions ---- */
 
-static void collect_recipients(struct slot *slot, const struct spool_delivery *delivery)
-{
-	slot->count = 0;
-	for (unsigned i = 0; i < delivery->recipient_count; i++) {
-		if (delivery->recipients[i].state != SPOOL_RECIPIENT_WAITING)
-			continue;
-		slot->addresses[slot->count] = delivery->recipients[i].address;
-		slot->places[slot->count] = i;
-		slot->decided[slot->count] = false;
-		slot->count++;
-	}
-}
-
 /* A hop's SIZE is heeded before a byte is sent (RFC 1870). */
 static bool is_too_large(struct slot *slot)
 {
@@ -248,15 +242,9 @@ static bool is_too_large(struct slot *slot)
 
 static void send_mail(struct slot *slot)
 {
-	const struct spool_message *message = slot->job->items[slot->next].delivery->message;
-	struct smtp_client_transaction transaction = {
-		.reverse_path = slot->reverse_path,
-		.recipients = slot->addresses,
-		.recipient_count = slot->count,
-		.size = feed_size(slot->feed),
-		.body_8bit = (message->envelope.flags & SPOOL_FLAG_8BIT) != 0,
-	};
+	struct smtp_client_transaction transaction;
 
+	slot_make_transaction(slot, &transaction);
 	slot->state = SLOT_TRANSACTION;
 	slot->mail_answered = false;
 	slot->messages++;
@@ -279,7 +267,7 @@ static void load(struct slot *slot)
 	case FEED_BYTES:
 	case FEED_END:
 		slot_rewrite_done(slot);
-		if (!is_too_large(slot)) {
+		if (!is_too_large(slot) && slot_fit(slot)) {
 			send_mail(slot);
 			return;
 		}
@@ -301,7 +289,10 @@ static void load(struct slot *slot)
 
 static bool session_is_used_up(const struct slot *slot)
 {
-	return slot->messages >= slot->hop->messages_per_connection;
+	unsigned limit = smtp_client_extensions(upstream_client(slot->upstream))->messages_max;
+
+	return slot->messages >= slot->hop->messages_per_connection ||
+	       (limit && slot->messages >= limit);
 }
 
 static void go_idle(struct slot *slot)
@@ -332,7 +323,7 @@ static void next_item(struct slot *slot)
 		return;
 	}
 	item = &slot->job->items[slot->next];
-	collect_recipients(slot, item->delivery);
+	slot_collect(slot);
 	slot->feed = feed_create(slot->lane->services->file_pool, &slot->lane->from_workers.box,
 	    item->delivery->message, item->body, slot->id);
 	slot_rewrite_begin(slot);
@@ -351,7 +342,7 @@ static void on_ready(struct slot *slot)
 		leave(slot);
 		return;
 	}
-	if (slot->state == SLOT_TRANSACTION)
+	if (slot->state == SLOT_TRANSACTION && !slot_end_round(slot))
 		report_item(slot, JOB_ATTEMPTED);
 	next_item(slot);
 }
@@ -482,6 +473,7 @@ static struct slot *create(struct lane *lane, uint64_t id)
 	slot->id = id;
 	buf_init_secret(&slot->token, OAUTH_TOKEN_MAX);
 	buf_init(&slot->sender, SMTP_CLIENT_PATH_MAX);
+	buf_init(&slot->fitted, SLOT_FITTED_MAX);
 	net_timer_init(&slot->idle_timer, &lane->loop, on_idle_timer, slot);
 	list_append(&lane->slots, &slot->link);
 	return slot;

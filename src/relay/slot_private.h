@@ -4,7 +4,8 @@
 
 /*
  * What the files of a slot share: slot.c (session, job, content), slot_verdict.c (what the hop says
- * about each recipient) and slot_rewrite.c (what the hop is told in place of the original).
+ * about each recipient), slot_rewrite.c (what the hop is told in place of the original) and slot_fit.c
+ * (what a message asks of the hop, and what the hop offers).
  */
 
 #include "relay/feed.h"
@@ -45,6 +46,11 @@ struct slot {
 	struct span addresses[SPOOL_RECIPIENTS_MAX];
 	unsigned places[SPOOL_RECIPIENTS_MAX];
 	bool decided[SPOOL_RECIPIENTS_MAX];
+	unsigned sent_count; /* the first so many of them are told to the hop */
+	bool tried[SPOOL_RECIPIENTS_MAX]; /* by place: in earlier transactions of this item */
+	bool smtputf8;                    /* the transaction says so */
+	struct smtp_client_notify notify[SPOOL_RECIPIENTS_MAX];
+	struct buf fitted; /* addresses in another form than they are kept in */
 	bool connection_limit;
 	bool mail_answered;
 	bool ended_by_message; /* the session was given up, and the hop is not at fault */
@@ -60,6 +66,21 @@ struct slot {
 void slot_on_recipient(struct slot *slot, const struct smtp_client_event *event);
 void slot_on_message_reply(struct slot *slot, const struct smtp_client_event *event);
 void slot_on_transaction_failed(struct slot *slot, const struct smtp_client_event *event);
+
+/* ---- slot_fit.c ---- */
+
+#define SLOT_FITTED_MAX ((SPOOL_RECIPIENTS_MAX + 1) * SMTP_CLIENT_PATH_MAX)
+
+/* The recipients of the item under way who are still to be tried, as far as the hop takes them in one
+   transaction (RFC 9422). */
+void slot_collect(struct slot *slot);
+/* The message in the terms of the hop. False: nobody can be told to it, and all of them are decided. */
+bool slot_fit(struct slot *slot);
+void slot_make_transaction(struct slot *slot, struct smtp_client_transaction *out);
+/* A transaction has ended. True: another one has to follow for the same item. */
+bool slot_end_round(struct slot *slot);
+/* Whether recipients of the item were tried in earlier transactions: then it comes back as attempted. */
+bool slot_has_tried(const struct slot *slot);
 
 /* ---- slot_rewrite.c ---- */
 

@@ -55,6 +55,8 @@ static void decide(struct slot *slot, size_t index, const struct smtp_received_r
 	    &recipient->reply, span_from_string(smtp_reply_format(reply, text, sizeof(text))));
 	if (smtp_reply_is_positive(reply)) {
 		recipient->state = SPOOL_RECIPIENT_DELIVERED;
+		recipient->notify_passed_on =
+		    smtp_client_extensions(upstream_client(slot->upstream))->dsn;
 		if (smtp_remote_id_find(reply->text, &id))
 			spool_text_set(&recipient->remote_id, id);
 	} else if (smtp_reply_is_permanent(reply)) {

@@ -396,6 +396,13 @@ void upstream_abandon(struct upstream *u, const char *text)
 	conn_wake(u->conn);
 }
 
+bool upstream_tls_is_verified(const struct upstream *u)
+{
+	struct conn_tls_info info;
+
+	return u->client.tls_active && conn_tls_info(u->conn, &info) && info.verified;
+}
+
 const char *upstream_peer(const struct upstream *u)
 {
 	return u->peer;

@@ -108,6 +108,8 @@ struct smtp_client *upstream_client(struct upstream *u);
 /* Gives up in the middle: FAILED follows in a later turn, with trouble LOCAL and this text. */
 void upstream_abandon(struct upstream *u, const char *text);
 void upstream_flush(struct upstream *u);
+/* The session is under TLS, and the hop has shown that it is the one that was meant. */
+bool upstream_tls_is_verified(const struct upstream *u);
 const char *upstream_peer(const struct upstream *u); /* "smtp.example.net[192.0.2.1]:587" */
 
 #define UPSTREAM_JOB 6 /* worker_job.kind */
