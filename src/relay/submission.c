@@ -91,9 +91,19 @@ void submission_add(
 
 /* ---- content ---- */
 
+/* An alias makes several of one: they must not learn of each other, either (RFC 5321, 7.2). */
+static bool has_one_recipient(const struct submission *s)
+{
+	const struct spool_draft *draft = s->draft;
+
+	return s->recipients == 1 && draft->delivery_count == 1 &&
+	       LIST_ENTRY(draft->deliveries.next, struct spool_delivery, link)->recipient_count ==
+		   1;
+}
+
 static bool make_prefix(struct submission *s, struct buf *out)
 {
-	if (s->recipients != 1 || s->draft->delivery_count != 1)
+	if (!has_one_recipient(s))
 		s->trace.recipient = SPAN("");
 	s->trace.received_wall_ms = s->draft->message->envelope.received_ms;
 	if (s->trace.submitted && !s->header.has_message_id)

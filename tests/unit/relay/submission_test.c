@@ -207,6 +207,23 @@ static void test_the_only_recipient_is_named(void **state)
 	assert_true(span_find_span(body, SPAN("for <x@a.example>")) < body.len);
 }
 
+static void test_who_stands_behind_an_alias_is_not_named(void **state)
+{
+	struct policy_verdict verdict = {
+		.target_count = 2,
+		.targets = { { SPAN("x@a.example"), &hops[0] }, { SPAN("y@a.example"), &hops[0] } },
+	};
+	struct span body;
+
+	assert_true(mail());
+	submission_add(world.submission, &verdict, 0, SPAN(""));
+	assert_int_equal(submission_content(world.submission, SPAN("Subject: x\r\n\r\nHi.\r\n")),
+	    SUBMISSION_GO_ON);
+	assert_int_equal(submission_finish(world.submission), SUBMISSION_WAIT);
+	body = spool_body_span(asked()->body);
+	assert_int_equal(span_find_span(body, SPAN("@a.example")), body.len);
+}
+
 static void assert_is_sent(struct spool_draft *draft, size_t len)
 {
 	struct fault fault;
@@ -397,6 +414,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_small_message_stays_in_memory),
 		TEST(test_the_only_recipient_is_named),
+		TEST(test_who_stands_behind_an_alias_is_not_named),
 		TEST(test_a_large_message_goes_into_a_file),
 		TEST(test_a_worker_holds_what_counts),
 		TEST(test_under_pressure_files_begin_earlier),
