@@ -88,7 +88,7 @@ class IdentityProvider:
     def account(self, name, login, flow='device', more=''):
         """The account block for this provider."""
         secret = ''
-        if self.client_secret:
+        if self.client_secret and flow != 'service-account':
             path = self.stage.write(f'client-secret-{name}', self.client_secret + '\n', 0o600)
             secret = f'client-secret-file {path};'
         points = {'device': f'device-endpoint {self.url("device")};',
@@ -180,7 +180,7 @@ class IdentityProvider:
 
     def open(self):
         """Answers (again, after shut())."""
-        provider = self
+        provider, certificate = self, self.certificate
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def log_message(self, *_):
@@ -204,7 +204,7 @@ class IdentityProvider:
 
             def finish_request(self, request, client_address):
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                context.load_cert_chain(provider.certificate.certificate, provider.certificate.key)
+                context.load_cert_chain(certificate.certificate, certificate.key)
                 with context.wrap_socket(request, server_side=True) as secure:
                     super().finish_request(secure, client_address)
 
