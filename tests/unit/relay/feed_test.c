@@ -233,6 +233,140 @@ static void test_a_damaged_body_never_ends(void **state)
 	fixture_release(&world.spool, delivery);
 }
 
+/* ---- with a header that is rewritten ---- */
+
+static const struct config_route route = {
+	.header_from = { .kind = CONFIG_HEADER_FROM_REPLACE, .address = "new@example.org" },
+};
+static const struct rewrite rules = { .route = &route };
+
+#define OLD "Received: x\r\nFrom: a@b.example\r\nReply-To: c@d.example\r\n"
+#define NEW "Received: x\r\nFrom: new@example.org\r\nReply-To: c@d.example\r\n"
+
+/* A header, an empty line, and so many lines of 64 octets. */
+static void make_content(struct buf *out, const char *header, size_t lines)
+{
+	buf_init(out, SPOOL_BODY_MEMORY_MAX);
+	buf_printf(out, "%s\r\n", header);
+	for (size_t i = 0; i < lines; i++)
+		buf_printf(out, "%062zu\r\n", i);
+}
+
+static struct spool_delivery *stored_content(uint64_t id, const char *header, size_t lines)
+{
+	struct spool_draft *draft = fixture_draft(id, 1, FIXTURE_HOP);
+	struct buf content;
+
+	make_content(&content, header, lines);
+	spool_body_unref(&draft->body);
+	spool_draft_set_body(draft, &content);
+	assert_int_equal(
+	    fixture_commit(&world.spool, &draft, 1, NULL, 0, false), SPOOL_COMMIT_KEPT);
+	spool_draft_destroy(&draft);
+	return fixture_lease(&world.spool);
+}
+
+static void assert_is_given(struct feed *feed, size_t sip, const char *header, size_t lines)
+{
+	struct buf want, got;
+
+	make_content(&want, header, lines);
+	buf_init(&got, 4 * SPOOL_BODY_MEMORY_MAX);
+	assert_int_equal(drink(feed, sip, &got), FEED_END);
+	assert_int_equal(got.len, want.len);
+	assert_memory_equal(got.data, want.data, want.len);
+	assert_int_equal(feed_size(feed), want.len);
+	buf_fini(&want);
+	buf_fini(&got);
+}
+
+static void test_a_header_is_rewritten_in_memory_and_from_disk(void **state)
+{
+	static const size_t sips[] = { 1, 100, SIZE_MAX };
+
+	for (size_t i = 0; i < 2 * ARRAY_LEN(sips); i++) {
+		size_t lines = i < ARRAY_LEN(sips) ? 1 : 6000;
+		struct spool_delivery *delivery = stored_content(20 + i, OLD, lines);
+		struct spool_body *body = NULL;
+		struct buf content;
+		struct feed *feed;
+
+		make_content(&content, OLD, lines);
+		if (i % 2)
+			body = spool_body_create(&content);
+		feed = feed_of(delivery, body);
+		feed_rewrite(feed, &rules);
+		spool_body_unref(&body);
+		buf_fini(&content);
+		assert_is_given(feed, sips[i % ARRAY_LEN(sips)], NEW, lines);
+		assert_true(feed_rewritten(feed)->from_changed);
+		assert_true(span_equal(feed_rewritten(feed)->from, SPAN("new@example.org")));
+		feed_destroy(&feed);
+		delivery->recipients[0].state = SPOOL_RECIPIENT_DELIVERED;
+		fixture_result(&world.spool, delivery);
+	}
+}
+
+static void test_the_size_is_known_with_the_first_bytes(void **state)
+{
+	struct spool_delivery *delivery = stored_content(30, OLD, 10);
+	struct feed *feed = feed_of(delivery, NULL);
+	struct fault fault;
+	struct span bytes;
+
+	feed_rewrite(feed, &rules);
+	assert_int_equal(feed_peek(feed, &bytes, &fault), FEED_WAIT);
+	wait_for_worker();
+	assert_int_equal(feed_peek(feed, &bytes, &fault), FEED_BYTES);
+	assert_int_equal(feed_size(feed), delivery->message->size + strlen(NEW) - strlen(OLD));
+	feed_destroy(&feed);
+	fixture_release(&world.spool, delivery);
+}
+
+/* header_len octets, the last field being From. */
+static char *long_header(size_t header_len)
+{
+	struct buf header;
+
+	buf_init(&header, SPOOL_BODY_MEMORY_MAX);
+	while (header.len < header_len - 200)
+		buf_printf(&header, "X-Long: %090d\r\n", 1);
+	buf_printf(&header, "X: %0*d\r\n", (int)(header_len - header.len - 5 - 19), 1);
+	buf_append_string(&header, "From: a@b.example\r\n");
+	assert_int_equal(header.len, header_len);
+	return buf_take_string(&header);
+}
+
+static void test_a_header_that_is_too_large_goes_as_it_is(void **state)
+{
+	static const size_t sizes[] = { MESSAGE_HEADER_SIZE_MAX - 2, MESSAGE_HEADER_SIZE_MAX - 1,
+		MESSAGE_HEADER_SIZE_MAX + 500 };
+
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		char *header = long_header(sizes[i]);
+		struct spool_delivery *delivery = stored_content(40 + i, header, 100);
+		struct feed *feed = feed_of(delivery, NULL);
+
+		feed_rewrite(feed, &rules);
+		if (i == 0) {
+			struct buf got;
+			buf_init(&got, 4 * SPOOL_BODY_MEMORY_MAX);
+			assert_int_equal(drink(feed, SIZE_MAX, &got), FEED_END);
+			assert_true(feed_rewritten(feed)->from_changed);
+			assert_int_equal(got.len, feed_size(feed));
+			assert_true(got.len > delivery->message->size);
+			buf_fini(&got);
+		} else {
+			assert_is_given(feed, SIZE_MAX, header, 100);
+			assert_null(feed_rewritten(feed));
+		}
+		feed_destroy(&feed);
+		mem_free(header);
+		delivery->recipients[0].state = SPOOL_RECIPIENT_DELIVERED;
+		fixture_result(&world.spool, delivery);
+	}
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
 
 int main(void)
@@ -243,6 +377,9 @@ int main(void)
 		TEST(test_who_leaves_while_a_worker_reads_gets_no_answer),
 		TEST(test_a_full_pool_is_a_failure_for_now),
 		TEST(test_a_damaged_body_never_ends),
+		TEST(test_a_header_is_rewritten_in_memory_and_from_disk),
+		TEST(test_the_size_is_known_with_the_first_bytes),
+		TEST(test_a_header_that_is_too_large_goes_as_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
