@@ -53,24 +53,23 @@ bool sasl_rare_prepare(struct span text, struct buf *out)
 /* ---- the ticket cache ---- */
 
 /* MIT Kerberos keeps the name of the cache per thread, and says so with a function that GSSAPI in
-   general does not have: it is looked for where GNU SASL has loaded that library. Linking it would
-   put its names before those of the glue library that GNU SASL is built on. */
+   general does not have: it is looked for in that library, which GNU SASL's loads too, at its first
+   step; it must not be unloaded in between. Linking it would put its names before those of the glue
+   library that GNU SASL is built on. */
 typedef unsigned cache_name_fn(unsigned *minor, const char *name, const char **old_name_out);
 
-static bool use_cache(const char *name, char **old_name_out)
+/* NULL: the default one again. */
+static bool use_cache(const char *name)
 {
-	void *kerberos = dlopen("libgssapi_krb5.so.2", RTLD_NOW | RTLD_LOCAL);
+	void *kerberos = dlopen("libgssapi_krb5.so.2", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	void *symbol = kerberos ? dlsym(kerberos, "gss_krb5_ccache_name") : NULL;
-	const char *old_name = NULL;
 	cache_name_fn *set_name;
 	unsigned minor;
 	bool done = false;
 
 	if (symbol) {
 		memcpy(&set_name, &symbol, sizeof(set_name));
-		done = set_name(&minor, name, old_name_out ? &old_name : NULL) == 0;
-		if (old_name_out)
-			*old_name_out = mem_strdup(old_name);
+		done = set_name(&minor, name, NULL) == 0;
 	}
 	if (kerberos)
 		dlclose(kerberos);
@@ -241,18 +240,16 @@ static enum sasl_client_result step_with_cache(
 {
 	const char *cache = c->settings.credentials.kerberos_cache;
 	enum sasl_client_result result;
-	char *old_name = NULL;
 
 	if (c->mechanism != SASL_MECHANISM_GSSAPI || !cache)
 		return step(c, challenge, out);
-	if (!use_cache(cache, &old_name)) {
+	if (!use_cache(cache)) {
 		snprintf(c->sentence, sizeof(c->sentence),
 		    "the Kerberos ticket cache cannot be chosen: MIT Kerberos is not installed");
 		return SASL_CLIENT_UNABLE;
 	}
 	result = step(c, challenge, out);
-	use_cache(old_name, NULL);
-	mem_free(old_name);
+	use_cache(NULL);
 	return result;
 }
 

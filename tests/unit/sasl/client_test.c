@@ -56,6 +56,11 @@ static const struct exchange {
 	{ "LOGIN after the password no name", SASL_MECHANISM_LOGIN, false, "",
 	    { { "Username:", RESPOND, "scan" }, { "Password:", RESPOND, "secret" },
 		{ "Username:", AGAIN, "" } } },
+	{ "EXTERNAL", SASL_MECHANISM_EXTERNAL, true, "scan", { { NULL } } },
+	{ "EXTERNAL without an initial response", SASL_MECHANISM_EXTERNAL, false, "",
+	    { { "", RESPOND, "scan" }, { "", UNEXPECTED, "" } } },
+	{ "EXTERNAL whose initial response was ignored", SASL_MECHANISM_EXTERNAL, true, "scan",
+	    { { "", RESPOND, "scan" }, { "", UNEXPECTED, "" } } },
 	{ "LOGIN with a prompt that names both", SASL_MECHANISM_LOGIN, false, "",
 	    { { "Username:", RESPOND, "scan" },
 		{ "Password for user scan:", RESPOND, "secret" } } },
@@ -107,7 +112,7 @@ static void challenges_are_answered_by_order_and_never_with_a_secret_for_a_name(
 
 static void credentials_that_cannot_travel_are_named(void **state)
 {
-	static char text[600];
+	static char text[SASL_TOKEN_MAX + 1];
 	const struct {
 		struct sasl_credentials credentials;
 		const char *why;
@@ -120,6 +125,22 @@ static void credentials_that_cannot_travel_are_named(void **state)
 		{ { span_of(text, 255), span_of(text, 511) }, NULL },
 		{ { span_of(text, 256), SPAN("secret") }, "the login is longer than 255 octets" },
 		{ { SPAN("scan"), span_of(text, 512) }, "the password is longer than 511 octets" },
+		{ { .certificate = true }, NULL },
+		{ { .kerberos = true }, NULL },
+		{ { .certificate = true, .password = SPAN("secret") }, "the login is empty" },
+		{ { .login = SPAN("scan"), .token = SPAN("ya29.a-b_c~d+e/f=") }, NULL },
+		{ { .token = SPAN("abc") }, "the login is empty" },
+		{ { .login = SPAN("scan"), .token = span_of(text, SASL_TOKEN_MAX) }, NULL },
+		{ { .login = SPAN("scan"), .token = span_of(text, SASL_TOKEN_MAX + 1) },
+		    "the access token is longer than 7680 octets" },
+		{ { .login = SPAN("scan"), .token = SPAN("abc\n") },
+		    "the access token contains a character that no token has" },
+		{ { .login = SPAN("scan"), .token = SPAN("a\1auth=b") },
+		    "the access token contains a character that no token has" },
+		{ { .login = SPAN("scan\1auth=Bearer x"), .token = SPAN("abc") },
+		    "the login contains a control character" },
+		{ { .login = SPAN("scan"), .password = SPAN("p"), .host = span_of(text, 256) },
+		    "the host's name is longer than 255 octets" },
 	};
 
 	memset(text, 'x', sizeof(text));
@@ -149,6 +170,41 @@ static void the_longest_credentials_fit(void **state)
 	buf_fini(&out);
 }
 
+static void mechanisms_are_served_by_what_the_account_has(void **state)
+{
+	const struct sasl_credentials password = { .password = SPAN("p") },
+				      token = { .token = SPAN("t") },
+				      certificate = { .certificate = true },
+				      kerberos = { .kerberos = true };
+
+	for (int i = 0; i < SASL_MECHANISM_COUNT; i++) {
+		enum sasl_mechanism m = (enum sasl_mechanism)i;
+		bool is_token = m == SASL_MECHANISM_XOAUTH2 || m == SASL_MECHANISM_OAUTHBEARER;
+
+		assert_int_equal(sasl_credentials_serve(&token, m), is_token);
+		assert_int_equal(
+		    sasl_credentials_serve(&certificate, m), m == SASL_MECHANISM_EXTERNAL);
+		assert_int_equal(sasl_credentials_serve(&kerberos, m), m == SASL_MECHANISM_GSSAPI);
+		assert_int_equal(sasl_credentials_serve(&password, m),
+		    !is_token && m != SASL_MECHANISM_EXTERNAL && m != SASL_MECHANISM_GSSAPI);
+	}
+}
+
+static void a_server_that_speaks_first_gets_no_initial_response(void **state)
+{
+	static const enum sasl_mechanism never[] = { SASL_MECHANISM_CRAM_MD5,
+		SASL_MECHANISM_DIGEST_MD5, SASL_MECHANISM_NTLM, SASL_MECHANISM_GSSAPI };
+
+	for (size_t i = 0; i < ARRAY_LEN(never); i++) {
+		assert_false(sasl_client_permits_initial(never[i]));
+		assert_false(sasl_client_prefers_initial(never[i]));
+	}
+	assert_true(sasl_client_permits_initial(SASL_MECHANISM_LOGIN));
+	assert_false(sasl_client_prefers_initial(SASL_MECHANISM_LOGIN));
+	assert_true(sasl_client_prefers_initial(SASL_MECHANISM_SCRAM_SHA_256));
+	assert_true(sasl_client_prefers_initial(SASL_MECHANISM_XOAUTH2));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +212,8 @@ int main(void)
 		    challenges_are_answered_by_order_and_never_with_a_secret_for_a_name),
 		cmocka_unit_test(credentials_that_cannot_travel_are_named),
 		cmocka_unit_test(the_longest_credentials_fit),
+		cmocka_unit_test(mechanisms_are_served_by_what_the_account_has),
+		cmocka_unit_test(a_server_that_speaks_first_gets_no_initial_response),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,6 +54,14 @@ static const struct exchange {
 	    SASL_OUTCOME_MALFORMED, NULL, NULL, "the password is empty", NULL },
 	{ "PLAIN made by echo without -n", SASL_MECHANISM_PLAIN, true, { SPAN("\0scan\0secret\n") },
 	    1, SASL_OUTCOME_IDENTITY, "scan", "secret\n", "", "the password ends with a line end" },
+	{ "EXTERNAL with a name", SASL_MECHANISM_EXTERNAL, true, { SPAN("scan") }, 1,
+	    SASL_OUTCOME_IDENTITY, "scan", "", "", NULL },
+	{ "EXTERNAL without a name", SASL_MECHANISM_EXTERNAL, true, { SPAN("") }, 1,
+	    SASL_OUTCOME_IDENTITY, "", "", "", NULL },
+	{ "EXTERNAL without an initial response", SASL_MECHANISM_EXTERNAL, false, { SPAN("scan") },
+	    1, SASL_OUTCOME_IDENTITY, "scan", "", "", NULL },
+	{ "EXTERNAL with a NUL", SASL_MECHANISM_EXTERNAL, true, { SPAN("scan\0boss") }, 1,
+	    SASL_OUTCOME_MALFORMED, NULL, NULL, "the user name contains a NUL", NULL },
 	{ "LOGIN", SASL_MECHANISM_LOGIN, false, { SPAN("scan"), SPAN("secret") }, 2,
 	    SASL_OUTCOME_IDENTITY, "scan", "secret", "", NULL },
 	{ "LOGIN with an initial response", SASL_MECHANISM_LOGIN, true,
@@ -203,6 +211,27 @@ static void mechanisms_are_found_in_any_case(void **state)
 	assert_string_equal(sasl_mechanism_name(SASL_MECHANISM_PLAIN), "PLAIN");
 }
 
+static void three_mechanisms_have_no_servers_side(void **state)
+{
+	for (int i = 0; i < SASL_MECHANISM_COUNT; i++)
+		assert_int_equal(sasl_server_speaks((enum sasl_mechanism)i),
+		    i != SASL_MECHANISM_NTLM && i != SASL_MECHANISM_DIGEST_MD5 &&
+			i != SASL_MECHANISM_GSSAPI);
+}
+
+/* What an owner refuses after IDENTITY is plainly refused where the mechanism has no words. */
+static void a_rejected_password_is_refused_without_a_challenge(void **state)
+{
+	struct sasl_server s;
+
+	sasl_server_init(&s);
+	assert_int_equal(sasl_server_start(&s, SASL_MECHANISM_PLAIN, true, SPAN("\0scan\0secret")),
+	    SASL_OUTCOME_IDENTITY);
+	assert_int_equal(sasl_server_reject(&s), SASL_OUTCOME_REFUSED);
+	assert_int_equal(s.challenge.len, 0);
+	sasl_server_fini(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +240,8 @@ int main(void)
 		cmocka_unit_test(names_and_passwords_have_limits),
 		cmocka_unit_test(every_prefix_of_a_token_is_read_without_harm),
 		cmocka_unit_test(mechanisms_are_found_in_any_case),
+		cmocka_unit_test(three_mechanisms_have_no_servers_side),
+		cmocka_unit_test(a_rejected_password_is_refused_without_a_challenge),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
