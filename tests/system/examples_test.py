@@ -7,11 +7,14 @@ know the logins, and an identity provider of our own.
 """
 import json
 import os
+import re
 import smtplib
+import urllib.request
 
 from peers import clients
 from peers.certificate import Certificate
 from peers.frank import Frank
+from peers.identity_provider import IdentityProvider, hop_for
 from peers.scripted import ScriptedServer
 from peers.smtp_sink import smtp_source
 from peers.stage import check, check_equal, wait_for
@@ -68,6 +71,33 @@ def provider(stage, certificate, users, **options):
     return ScriptedServer(stage, ehlo=OFFER, certificate=certificate, users=users, **options)
 
 
+def mailbox(stage, identity, address):
+    """A hop that takes tokens of the identity provider, and one sender only, as Exchange Online."""
+    def mail(session, argument):
+        if f'<{address}>' not in argument:
+            return '550 5.7.60 SMTP; Client does not have permissions to send as this sender'
+        return session.server.on_mail(session, argument)
+    return ScriptedServer(stage, ehlo=[*OFFER[:-1], 'AUTH LOGIN XOAUTH2'],
+                          certificate=identity.certificate,
+                          replies={'AUTH': hop_for(identity), 'MAIL': mail})
+
+
+def end_points(identity, kind=None):
+    """What the preset names, at the identity provider of the test."""
+    names = {'device': 'device', 'authorization': 'authorize'}
+    first = f'{kind}-endpoint {identity.url(names[kind])}; ' if kind else ''
+    return (f'{first}token-endpoint {identity.url("token")}; '
+            f'trust {identity.certificate.certificate};')
+
+
+def begin_sign_in(frank, account):
+    """`frank token login`, waiting; and a function that waits for what it prints."""
+    process = frank.stage.start([frank.binary, 'token', 'login', account, '-c', frank.configuration],
+                                env=frank.env)
+    return process, lambda pattern: wait_for(
+        lambda: re.search(pattern, process.text()), f'{pattern} is printed').group(1)
+
+
 def hop_url(hop, certificate, scheme='submission'):
     """What stands in place of a provider's URL: via {this};"""
     return f'{scheme}://localhost:{hop.port}; tls-trust {certificate.certificate}'
@@ -92,12 +122,67 @@ def field(content, name):
     return None
 
 
+def test_printers_reach_microsoft_365(stage):
+    identity = IdentityProvider(stage, client_id='00000000-0000-0000-0000-000000000000')
+    hop = mailbox(stage, identity, 'scanner@contoso.example')
+    frank = Example(stage, 'm365-printers.conf', lambda frank: {
+        '192.168.7.2:25': f'127.0.0.1:{frank.port}', '192.168.7.32/27': '127.0.0.0/8',
+        'preset microsoft365;': 'preset microsoft365; ' + end_points(identity, 'device'),
+        'submission://smtp.office365.com:587': hop_url(hop, identity.certificate)})
+    with clients.connect(frank.port) as printer:
+        printer.sendmail('copier@printer.example', ['anna@example.net'], message_from(
+            '"Copier, second floor" <copier@printer.example>', 'anna@example.net'))
+    line = frank.wait_event('hop-paused')[0]
+    check('frank token login m365' in line, line)
+    process, said = begin_sign_in(frank, 'm365')
+    identity.approve(said(r'enter the code (\S+)'), 'scanner@contoso.example')
+    check_equal(process.wait(), 0, process.text())
+    sender, recipients, content = hop.wait_messages(1)[0]
+    check_equal((sender, recipients), ('scanner@contoso.example', ['anna@example.net']))
+    check_equal(field(content, 'From'), '"Copier, second floor" <scanner@contoso.example>')
+    check('<copier@printer.example>' in field(content, 'Reply-To'), content.decode())
+    check_equal(hop.logins()[0][:2], ('XOAUTH2', 'scanner@contoso.example'))
+    check_equal(identity.requests[0]['form']['scope'],
+                'https://outlook.office.com/SMTP.Send offline_access')
+    frank.wait_queue_empty()
+
+
+def test_cron_reaches_gmail(stage):
+    identity = IdentityProvider(stage, client_id='000000000000-example.apps.googleusercontent.com',
+                                client_secret='client secret')
+    hop = mailbox(stage, identity, 'box@example.org')
+    frank = Example(stage, 'gmail-cron.conf', lambda frank: {
+        '127.0.0.1:25 [::1]:25': f'127.0.0.1:{frank.port}',
+        'preset gmail;': 'preset gmail; ' + end_points(identity, 'authorization'),
+        'submission://smtp.gmail.com:587': hop_url(hop, identity.certificate),
+    }, {'gmail-secret': 'client secret'})
+    process, said = begin_sign_in(frank, 'gmail')
+    address = said(r'(https://localhost\S+[?]\S+)')
+    urllib.request.urlopen(identity.browse(address, 'box@example.org'), timeout=10).close()
+    check_equal(process.wait(), 0, process.text())
+    with clients.connect(frank.port) as cron:
+        cron.sendmail('root', ['root'], 'From: root (Cron Daemon)\nTo: root\n'
+                      'Subject: Cron <root@box> backup\n\nNo space left on device\n')
+    sender, recipients, content = hop.wait_messages(1)[0]
+    check_equal((sender, recipients), ('box@example.org', ['admin@example.org']))
+    check('box@example.org' in field(content, 'From'), content.decode())
+    check('root@box.example.org' in field(content, 'Reply-To'), content.decode())
+    check_equal(hop.logins()[0][:2], ('XOAUTH2', 'box@example.org'))
+    check('scope=https%3A%2F%2Fmail.google.com%2F' in address, address)
+    frank.wait_queue_empty()
+
+
 def test_several_domains_leave_through_their_own_providers(stage):
     certificate = Certificate(stage)
     org = provider(stage, certificate, {'relay@example.org': 'org secret'})
     net = provider(stage, certificate, {'relay@example.net': 'net secret'}, implicit_tls=True)
+    identity = IdentityProvider(stage, client_id='00000000-0000-0000-0000-000000000000',
+                                client_secret='client secret')
+    contoso = mailbox(stage, identity, 'scan@contoso.example')
     frank = Example(stage, 'several-domains.conf', lambda frank: {
         **frank.ports(),
+        'preset microsoft365;': 'preset microsoft365; ' + end_points(identity),
+        'submission://smtp.office365.com:587': hop_url(contoso, identity.certificate),
         'submission://smtp.example.org:587': hop_url(org, certificate),
         # The first one is down.
         'smtps://mail.example.net smtps://mail2.example.net':
@@ -105,7 +190,7 @@ def test_several_domains_leave_through_their_own_providers(stage):
     }, {'example.org-password': 'org secret', 'example.net-password': 'net secret',
         'contoso-secret': 'client secret'}, users={'anna': 'horse staple'},
         certificate=certificate)
-    for sender in ('a@example.org', 'b@sub.example.org', 'c@example.net'):
+    for sender in ('a@example.org', 'b@sub.example.org', 'c@example.net', 'scan@contoso.example'):
         send_as(frank, 'anna', sender)
     try:
         send_as(frank, 'anna', 'd@elsewhere.example')
@@ -115,6 +200,9 @@ def test_several_domains_leave_through_their_own_providers(stage):
     check_equal(sorted(message[0] for message in org.wait_messages(2)),
                 ['a@example.org', 'b@sub.example.org'])
     check_equal([message[0] for message in net.wait_messages(1)], ['c@example.net'])
+    contoso.wait_messages(1)
+    check_equal({login[1] for login in contoso.logins()}, {'relay@contoso.example'})
+    check_equal(identity.requests[0]['form']['scope'], 'https://outlook.office365.com/.default')
     check_equal({login[1] for login in org.logins()}, {'relay@example.org'})
     check_equal({login[1] for login in net.logins()}, {'relay@example.net'})
     frank.wait_queue_empty()
