@@ -182,6 +182,24 @@ static void print_certificate(const struct task *task, const json_t *certificate
 	    expires > task->now_ms ? "" : " ago");
 }
 
+static void print_tokens(const struct task *task, const json_t *tokens)
+{
+	const json_t *token;
+	size_t i;
+	json_array_foreach(tokens, i, token)
+	{
+		char text[MOMENT_TEXT_MAX];
+		int64_t left = cli_json_time(token, "expires") - task->now_ms;
+		bool valid = span_equal(cli_json_get(token, "state"), SPAN("valid"));
+		fputs(i == 0 ? "OAuth      " : "           ", stdout);
+		put(token, "account");
+		if (valid)
+			printf(": token for %s more\n", moment_format_duration(left, text));
+		else
+			puts(": no valid token");
+	}
+}
+
 static void print_problems(const struct task *task, const json_t *problems)
 {
 	const json_t *problem;
@@ -202,6 +220,7 @@ static void print_status(const struct task *task, const json_t *status)
 	print_hops(task, json_object_get(status, "hops"));
 	print_resources(status);
 	print_certificate(task, json_object_get(status, "certificate"));
+	print_tokens(task, json_object_get(status, "tokens"));
 	print_problems(task, json_object_get(status, "problems"));
 }
 
@@ -245,7 +264,8 @@ const struct cli_command cli_status_command = {
 	.name = "status",
 	.synopsis = "[OPTION …]",
 	.summary = "how the relay is",
-	.about = "Sessions, the queue by next hop, what is paused and why, disk, certificate.\n"
+	.about = "Sessions, the queue by next hop, what is paused and why, disk, certificate,\n"
+		 "OAuth tokens.\n"
 		 "Exit status 1: a human is needed, and the last lines say for what. 3: no relay\n"
 		 "answers.\n",
 	.options = options,

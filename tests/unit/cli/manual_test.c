@@ -48,6 +48,7 @@ static const struct cli_command *const commands[] = {
 	&cli_send_command,
 	&cli_sink_command,
 	&cli_status_command,
+	&cli_token_command,
 	&cli_trace_command,
 	&cli_user_command,
 };
