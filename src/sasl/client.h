@@ -21,9 +21,8 @@ struct sasl_credentials {
 	struct span token;    /* OAuth access token; empty: none */
 	bool certificate;     /* one was shown in this TLS session: EXTERNAL */
 	bool kerberos;        /* GSSAPI may be used */
-	const char *kerberos_cache; /* as in KRB5CCNAME; NULL: the machine's default */
-	struct span service;        /* "smtp", which is what empty means, too */
-	struct span host;           /* as configured; for OAUTHBEARER, DIGEST-MD5 and GSSAPI */
+	struct span service;  /* "smtp", which is what empty means, too */
+	struct span host;     /* as configured; for OAUTHBEARER, DIGEST-MD5 and GSSAPI */
 	unsigned port;
 };
 

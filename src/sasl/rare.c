@@ -5,7 +5,6 @@
 #include "base/memory.h"
 
 #include <assert.h>
-#include <dlfcn.h>
 #include <gsasl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,32 +46,6 @@ bool sasl_rare_prepare(struct span text, struct buf *out)
 	gsasl_free(prepared);
 	mem_wipe(in, text.len);
 	mem_free(in);
-	return done;
-}
-
-/* ---- the ticket cache ---- */
-
-/* MIT Kerberos keeps the name of the cache per thread, and says so with a function that GSSAPI in
-   general does not have: it is looked for in that library, which GNU SASL's loads too, at its first
-   step; it must not be unloaded in between. Linking it would put its names before those of the glue
-   library that GNU SASL is built on. */
-typedef unsigned cache_name_fn(unsigned *minor, const char *name, const char **old_name_out);
-
-/* NULL: the default one again. */
-static bool use_cache(const char *name)
-{
-	void *kerberos = dlopen("libgssapi_krb5.so.2", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-	void *symbol = kerberos ? dlsym(kerberos, "gss_krb5_ccache_name") : NULL;
-	cache_name_fn *set_name;
-	unsigned minor;
-	bool done = false;
-
-	if (symbol) {
-		memcpy(&set_name, &symbol, sizeof(set_name));
-		done = set_name(&minor, name, NULL) == 0;
-	}
-	if (kerberos)
-		dlclose(kerberos);
 	return done;
 }
 
@@ -235,24 +208,6 @@ static enum sasl_client_result step(struct sasl_client *c, struct span challenge
 	return result;
 }
 
-static enum sasl_client_result step_with_cache(
-    struct sasl_client *c, struct span challenge, struct buf *out)
-{
-	const char *cache = c->settings.credentials.kerberos_cache;
-	enum sasl_client_result result;
-
-	if (c->mechanism != SASL_MECHANISM_GSSAPI || !cache)
-		return step(c, challenge, out);
-	if (!use_cache(cache)) {
-		snprintf(c->sentence, sizeof(c->sentence),
-		    "the Kerberos ticket cache cannot be chosen: MIT Kerberos is not installed");
-		return SASL_CLIENT_UNABLE;
-	}
-	result = step(c, challenge, out);
-	use_cache(NULL);
-	return result;
-}
-
 /* Where the client speaks first (NTLM, GSSAPI) the first challenge is the server's "go ahead",
    whatever is in it: Exchange says "NTLM supported". */
 enum sasl_client_result sasl_rare_client_step(
@@ -269,5 +224,5 @@ enum sasl_client_result sasl_rare_client_step(
 		return unable(c, GSASL_UNKNOWN_MECHANISM);
 	if (is_first && c->mechanism != SASL_MECHANISM_DIGEST_MD5)
 		challenge = SPAN("");
-	return step_with_cache(c, challenge, out);
+	return step(c, challenge, out);
 }

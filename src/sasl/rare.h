@@ -8,9 +8,9 @@
  * there is no Kerberos, and others that nobody is to be offered. Its SASLprep is used too.
  *
  * Each exchange has a library context of its own, so exchanges in several threads do not meet.
- * GSSAPI reads the ticket cache and talks to the KDC: it is not pure, may take seconds, and belongs
- * on a worker. NTLM's answers are of version 1, which is what libntlm makes: servers that demand
- * version 2 refuse them.
+ * GSSAPI reads the ticket cache that the environment names (KRB5CCNAME) and talks to the KDC: it is
+ * not pure, may take seconds, and belongs on a worker. NTLM's answers are of version 1, which is
+ * what libntlm makes: servers that demand version 2 refuse them.
  */
 
 #include "sasl/client.h"
