@@ -102,6 +102,15 @@ bool schedule_sign_in(struct schedule *s, struct hop *hop, struct buf *token_out
 	return false;
 }
 
+/* What the pause gave back to the store is asked for once it is there, not by the next survey. */
+static void release_pause(struct schedule *s, struct hop *hop)
+{
+	int64_t now = schedule_now_ms(s);
+
+	hop_has_token(hop, schedule_clock_ms(s));
+	schedule_is_due_at(s, hop, (s->release_at_ms > now ? s->release_at_ms : now) + 1);
+}
+
 void schedule_token_changed(struct schedule *s, struct span label)
 {
 	LIST_FOR_EACH (position, &s->hop_list) {
@@ -117,7 +126,7 @@ void schedule_token_changed(struct schedule *s, struct span label)
 		buf_init_secret(&token, OAUTH_TOKEN_MAX);
 		state = schedule_find_token(s, hop, &token, &why);
 		if (state == OAUTH_TOKEN_VALID)
-			hop_has_token(hop, schedule_clock_ms(s));
+			release_pause(s, hop);
 		else
 			lack_token(s, hop, why.text, state);
 		schedule_touch(hop);
