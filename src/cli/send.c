@@ -282,13 +282,18 @@ static int read_order(struct task *task)
 
 /* ---- the result ---- */
 
+json_t *send_dialogue_json(const struct send_order *order, const struct send_result *result)
+{
+	return json_pack("{s:s, s:s, s:s, s:O, s:[]}", "format", "frank", "client", order->ehlo,
+	    "server", result->peer, "lines", result->lines, "findings");
+}
+
 static int report_json(const struct send_order *order, const struct send_result *result,
     const char *text, const char *advice, int status)
 {
-	json_t *dialogue = json_pack("{s:s, s:s, s:s, s:O, s:[]}", "format", "frank", "client",
-	    order->ehlo, "server", result->peer, "lines", result->lines, "findings");
-	return cli_json_print(json_pack("{s:[o], s:o}", "dialogues", dialogue, "verdict",
-				  send_verdict_json(order, result, text, advice)),
+	return cli_json_print(
+	    json_pack("{s:[o], s:o}", "dialogues", send_dialogue_json(order, result), "verdict",
+		send_verdict_json(order, result, text, advice)),
 	    status);
 }
 

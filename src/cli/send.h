@@ -26,7 +26,10 @@ struct send_message {
 
 struct send_order {
 	struct config_via via;
-	const char *from; /* "" for the null reverse-path */
+	const struct config_via *more_vias; /* tried after it; NULL: none */
+	size_t more_via_count;
+	bool sign_in_only; /* leaves before MAIL; there is neither envelope nor message */
+	const char *from;  /* "" for the null reverse-path */
 	struct span *to;
 	size_t to_count;
 	struct send_message message;
@@ -67,7 +70,10 @@ struct send_result {
 	char *text;  /* the sentence that goes with it; NULL */
 	char *reply; /* what the server said; NULL */
 	bool tls_active;
-	json_t *lines; /* the dialogue, with --json */
+	bool was_ready; /* signed in, where there is an account */
+	char mechanism[SMTP_MECHANISM_MAX + 1];
+	char tls_version[16]; /* empty: in clear */
+	json_t *lines;        /* the dialogue, with --json */
 };
 
 /* What the command line says of signing in; NULL: nothing. */
@@ -98,6 +104,8 @@ void send_result_fini(struct send_result *result);
 /* The exit status, and the verdict: what happened, then, where that is known, what to do. */
 int send_verdict(const struct send_order *order, const struct send_result *result,
     struct buf *text_out, struct buf *advice_out);
+/* {"format":…,"client":…,"server":…,"lines":[…],"findings":[]} */
+json_t *send_dialogue_json(const struct send_order *order, const struct send_result *result);
 json_t *send_verdict_json(const struct send_order *order, const struct send_result *result,
     const char *text, const char *advice);
 

@@ -20,6 +20,7 @@ struct run {
 	struct cli_dialogue_style style;
 	struct trace_dialogue dialogue;
 	struct span content; /* what is still to be given */
+	struct config_via *vias;
 	bool begun, sending, closed;
 };
 
@@ -202,6 +203,11 @@ static void on_smtp(struct run *run, const struct smtp_client_event *event)
 static void finish(struct run *run, struct upstream *u)
 {
 	run->result->peer = mem_strdup(upstream_peer(u));
+	if (run->result->was_ready)
+		snprintf(run->result->mechanism, sizeof(run->result->mechanism), "%s",
+		    run->learned.mechanism);
+	snprintf(run->result->tls_version, sizeof(run->result->tls_version), "%s",
+	    run->learned.tls_version);
 	run->closed = true;
 	upstream_destroy(&u);
 	run->upstream = NULL;
@@ -227,7 +233,8 @@ static void on_event(struct upstream *u, const struct upstream_event *event, voi
 		note(run, "%s", event->text);
 		break;
 	case UPSTREAM_READY:
-		if (run->begun)
+		run->result->was_ready = true;
+		if (run->begun || run->order->sign_in_only)
 			smtp_client_quit(upstream_client(u));
 		else
 			begin(run);
@@ -255,8 +262,8 @@ static void start(struct run *run)
 {
 	const struct send_order *order = run->order;
 	struct upstream_settings settings = {
-		.vias = &order->via,
-		.via_count = 1,
+		.vias = run->vias,
+		.via_count = 1 + order->more_via_count,
 		.source = order->source,
 		.ehlo_name = span_from_string(order->ehlo),
 		.account = order->account,
@@ -280,6 +287,10 @@ bool send_run(const struct send_order *order, struct send_result *result, struct
 {
 	struct run *run = MEM_NEW(struct run);
 	run->order = order;
+	run->vias = mem_alloc_array(1 + order->more_via_count, sizeof(*run->vias));
+	run->vias[0] = order->via;
+	for (size_t i = 0; i < order->more_via_count; i++)
+		run->vias[i + 1] = order->more_vias[i];
 	run->result = result;
 	run->content = buf_span(&order->message.content);
 	run->dialogue = (struct trace_dialogue){ .number = 1, .role = TRACE_ROLE_CLIENT };
@@ -289,18 +300,20 @@ bool send_run(const struct send_order *order, struct send_result *result, struct
 		.start_ms = moment_wall_ms(),
 	};
 	*result = (struct send_result){
-		.recipients = mem_alloc_array(order->to_count, sizeof(*result->recipients)),
+		.recipients = mem_alloc_array(order->to_count + 1, sizeof(*result->recipients)),
 		.recipient_count = order->to_count,
 		.lines = order->json ? json_array() : NULL,
 	};
 	bool good = net_loop_init(&run->loop, NULL, NULL, NULL, fault_out);
 	if (good) {
-		note_message(run);
+		if (!order->sign_in_only)
+			note_message(run);
 		start(run);
 		if (!run->closed)
 			net_loop_run(&run->loop);
 		net_loop_fini(&run->loop);
 	}
+	mem_free(run->vias);
 	mem_free(run);
 	return good;
 }

@@ -65,6 +65,18 @@ static void say_taken(
 	buf_append_string(out, result->tls_active ? "." : ", and it went in clear.");
 }
 
+static void say_signed_in(
+    const struct send_order *order, const struct send_result *result, struct buf *out)
+{
+	if (order->account)
+		buf_printf(out, "Signed in: %s takes the login%s%.*s with %s", result->peer,
+		    order->login.len > 0 ? " " : "", SPAN_ARG(order->login), result->mechanism);
+	else
+		buf_printf(out, "Ready: %s takes the session, which has no account", result->peer);
+	buf_printf(out, ", %s. No message was begun.",
+	    result->tls_version[0] != '\0' ? result->tls_version : "in clear");
+}
+
 static void say_refused(
     const struct send_order *order, const struct send_result *result, struct buf *out)
 {
@@ -226,7 +238,11 @@ static void advise_failed(
 int send_verdict(const struct send_order *order, const struct send_result *result,
     struct buf *text_out, struct buf *advice_out)
 {
-	if (count(result, SEND_RECIPIENT_TAKEN) == order->to_count) {
+	if (order->sign_in_only && result->was_ready) {
+		say_signed_in(order, result, text_out);
+		return CLI_EXIT_DONE;
+	}
+	if (!order->sign_in_only && count(result, SEND_RECIPIENT_TAKEN) == order->to_count) {
 		say_taken(order, result, text_out);
 		return CLI_EXIT_DONE;
 	}
@@ -264,9 +280,14 @@ static json_t *recipients_json(const struct send_order *order, const struct send
 json_t *send_verdict_json(const struct send_order *order, const struct send_result *result,
     const char *text, const char *advice)
 {
-	bool accepted = count(result, SEND_RECIPIENT_TAKEN) == order->to_count;
-	json_t *verdict = json_pack("{s:b, s:o, s:o}", "accepted", (int)accepted, "text",
-	    cli_json_text(span_from_string(text)), "recipients", recipients_json(order, result));
+	bool accepted = order->sign_in_only
+			    ? result->was_ready
+			    : count(result, SEND_RECIPIENT_TAKEN) == order->to_count;
+	json_t *verdict = json_pack(
+	    "{s:b, s:o}", "accepted", (int)accepted, "text", cli_json_text(span_from_string(text)));
+	if (!order->sign_in_only)
+		json_object_set_new(verdict, "recipients", recipients_json(order, result));
+	set_text(verdict, "mechanism", result->mechanism);
 	set_text(verdict, "do", advice);
 	set_text(verdict, "peer", result->peer);
 	set_text(verdict, "remote_id", result->remote_id);

@@ -42,8 +42,7 @@ static bool load_certificate(
 
 	if (!config->tls.certificate)
 		return true;
-	setup->tls = tls_server_context_create(
-	    config->tls.certificate, config->tls.key, previous ? previous->tls : NULL, &fault);
+	setup->tls = tls_server_context_create(&(struct tls_server_policy){ config->tls.certificate, config->tls.key }, previous ? previous->tls : NULL, &fault);
 	if (!setup->tls)
 		complain(problems, "error", NULL, fault.text);
 	return setup->tls != NULL;
@@ -193,6 +192,27 @@ static char *make_key(
 		buf_printf(&key, " #%u", n);
 	}
 	return buf_take_string(&key);
+}
+
+static bool is_same_hop(const struct config_route *a, const struct config_route *b)
+{
+	return a->via_count > 0 && strcmp(a->vias[0].text, b->vias[0].text) == 0 &&
+	       !a->account == !b->account &&
+	       (!a->account || strcmp(account_name(a->account), account_name(b->account)) == 0);
+}
+
+void setup_route_key(const struct config *config, size_t index, struct buf *key_out)
+{
+	const struct config_route *route = &config->routes[index];
+	unsigned n = 1;
+
+	for (size_t i = 0; i < index; i++)
+		n += is_same_hop(&config->routes[i], route);
+	buf_append_string(key_out, route->vias[0].text);
+	if (route->account)
+		buf_printf(key_out, " as %s", account_name(route->account));
+	if (n > 1)
+		buf_printf(key_out, " #%u", n);
 }
 
 static struct setup_hop *add_hop(

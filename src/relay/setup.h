@@ -85,6 +85,9 @@ const struct setup_hop *setup_hop_for(
 const struct setup_hop *setup_hop_by_route(const struct setup *setup, size_t route);
 const struct setup_hop *setup_hop_by_key(const struct setup *setup, struct span key); /* or NULL */
 
+/* The key of a route's hop, as setup_create() makes it. */
+void setup_route_key(const struct config *config, size_t route, struct buf *key_out);
+
 /* The listener that has this address, or NULL. */
 const struct config_listener *setup_listener_at(
     const struct setup *setup, const struct config_address *address);

@@ -101,7 +101,7 @@ def test_a_route_is_found_and_explained(stage):
             ('a@b.example', 'c@example.com', [], 0,
              ['route             *@example.com', 'frank.conf:12', 'smtp://mx.example.com',
               'then              smtp://mx2.example.com', 'up, login frank@example.net',
-              'PLAIN, then LOGIN', 'STARTTLS, required by the account', 'auto: PLAIN with one',
+              'SCRAM-SHA-1, DIGEST-MD5, CRAM-MD5, NTLM, PLAIN, LOGIN: the first', 'STARTTLS, required by the account', 'PLAIN; without: LOGIN; has none: DIGEST-MD5',
               'why               route *@refused.example']),
             ('a@b.example', 'c@example.com', ['--login', 'scanner'], 0,
              ['lmtp://unix:/run/lmtp', 'a unix socket', 'yes, for a client that has signed in']),
@@ -129,7 +129,7 @@ def test_a_route_as_json(stage):
     answer = json.loads(route(path, 'a@b.example', 'c@example.com', '--json').stdout)
     check_equal(answer['via'], ['smtp://mx.example.com', 'smtp://mx2.example.com'])
     check_equal(answer['account']['login'], 'frank@example.net')
-    check_equal(answer['mechanisms'], ['PLAIN', 'LOGIN'])
+    check_equal(answer['mechanisms'][-2:], ['PLAIN', 'LOGIN'])
     check(answer['route']['place'].endswith('frank.conf:12'), str(answer))
     answer = json.loads(route(path, '', 'bob@local.example', '--json').stdout)
     check_equal(answer['domain']['patterns'], ['local.example'])

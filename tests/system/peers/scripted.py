@@ -13,6 +13,7 @@ Everything that arrived is in server.sessions: per connection the lines, the mes
 ended.
 """
 import base64
+import hmac
 import select
 import socket
 import ssl
@@ -255,13 +256,42 @@ class ScriptedServer:
 
     def on_auth(self, session, argument):
         mechanism, _, initial = argument.partition(' ')
-        if mechanism.upper() == 'PLAIN':
-            text = base64.b64decode(initial).decode() if initial else session.ask('')
+        mechanism = mechanism.upper()
+        initial = base64.b64decode(initial).decode() if initial else None
+        if mechanism == 'PLAIN':
+            text = initial or session.ask('')
             _, name, password = (text or '\0\0').split('\0')
-        else:
-            name = base64.b64decode(initial).decode() if initial else session.ask('Username:')
+        elif mechanism == 'LOGIN':
+            name = initial or session.ask('Username:')
             password = session.ask('Password:')
-        return self.judge(session, mechanism.upper(), name, password)
+        elif mechanism == 'CRAM-MD5':
+            return self.judge_digest(session)
+        elif mechanism in ('XOAUTH2', 'OAUTHBEARER'):
+            return self.judge_token(session, mechanism, initial or session.ask(''))
+        else:
+            return '504 5.5.4 Unrecognized authentication type'
+        return self.judge(session, mechanism, name, password)
+
+    def judge_digest(self, session):
+        challenge = f'<{session.number}.1896@scripted.test>'
+        name, _, digest = (session.ask(challenge) or ' ').rpartition(' ')
+        known = (self.users or {}).get(name)
+        wanted = hmac.new((known or '').encode(), challenge.encode(), 'md5').hexdigest()
+        with self.lock:
+            session.logins.append(('CRAM-MD5', name, digest))
+        if self.users is None or (known is not None and digest == wanted):
+            return '235 2.7.0 Authentication successful'
+        return '535 5.7.8 Error: authentication failed'
+
+    def judge_token(self, session, mechanism, text):
+        """With users as {name: token}; a refusal is what Microsoft says."""
+        fields = dict(part.split('=', 1) for part in (text or '').split('\x01') if '=' in part)
+        name = fields.get('user') or (text or '').partition(',a=')[2].partition(',')[0]
+        reply = self.judge(session, mechanism, name, fields.get('auth', '').partition(' ')[2])
+        if reply.startswith('235'):
+            return reply
+        session.ask('{"status":"401","schemes":"bearer"}')
+        return '535 5.7.3 Authentication unsuccessful'
 
     def judge(self, session, mechanism, name, password):
         with self.lock:
