@@ -12,6 +12,7 @@ import time
 from peers import clients
 from peers.certificate import Certificate
 from peers.frank import Frank
+from peers.identity_provider import IdentityProvider, hop_for
 from peers.scripted import ScriptedServer
 from peers.stage import check, check_equal, wait_for
 
@@ -172,7 +173,7 @@ def test_connections_max_of_a_route_limits_connections(stage):
 def slow_250(session, _content):
     session.server.now = getattr(session.server, 'now', 0) + 1
     session.server.most = max(getattr(session.server, 'most', 0), session.server.now)
-    session.server._over.wait(0.05)
+    session.server._over.wait(getattr(session.server, 'pause', 0.05))
     session.server.now -= 1
     return '250 2.0.0 Ok'
 
@@ -420,3 +421,24 @@ def test_alias_of_a_route_sends_mail_elsewhere(stage):
     other.wait_messages(2)
     check_equal(sorted(name for message in other.messages() for name in message[1]),
                 ['a@x.test', 'b@x.test', 'd@x.test'])
+
+
+def test_a_preset_limits_connections_unless_the_route_does(stage):
+    identity = IdentityProvider(stage, client_secret='client secret')
+    secret = stage.write('client-secret', 'client secret\n', 0o600)
+    account = (f'account ms {{ login scan@contoso.example; oauth {{ preset microsoft365; '
+               f'flow client-credentials; tenant contoso.example; client-id {identity.client_id}; '
+               f'client-secret-file {secret}; token-endpoint {identity.url("token")}; '
+               f'trust {identity.certificate.certificate}; }} }}')
+    for more, limit, count in (('', 3, 24), ('connections-max 1;', 1, 4)):
+        hop = ScriptedServer(stage, ehlo=['AUTH XOAUTH2'], certificate=identity.certificate,
+                             implicit_tls=True, replies={'AUTH': hop_for(identity), '.': slow_250})
+        hop.pause = 0.25
+        frank = Frank(stage, f'route * {{ via smtps://localhost:{hop.port}; account ms; rate none; '
+                             f'tls-trust {identity.certificate.certificate}; {more} }}',
+                      extra=account)
+        for _ in range(count):
+            send(frank)
+        hop.wait_messages(count)
+        check_equal(most_at_once(hop), limit, 'connections at once')
+        frank.stop()
