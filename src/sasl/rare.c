@@ -191,20 +191,21 @@ static enum sasl_client_result read_code(struct sasl_client *c, int code)
 	}
 }
 
+/* The library reads an empty challenge of DIGEST-MD5 as a string, whatever its length: it gets a
+   copy with a NUL behind. */
 static enum sasl_client_result step(struct sasl_client *c, struct span challenge, struct buf *out)
 {
+	char *copy = mem_dup(challenge.data, challenge.len), *response = NULL;
 	enum sasl_client_result result;
-	char *response = NULL;
 	size_t len = 0;
-	int code;
 
-	code = gsasl_step(c->rare->session, challenge.data, challenge.len, &response, &len);
-	result = read_code(c, code);
+	result = read_code(c, gsasl_step(c->rare->session, copy, challenge.len, &response, &len));
 	if (result == SASL_CLIENT_RESPOND && !buf_append(out, span_of(response, len)))
 		result = unable(c, GSASL_MALLOC_ERROR);
 	if (response)
 		mem_wipe(response, len);
 	gsasl_free(response);
+	mem_free(copy);
 	return result;
 }
 
