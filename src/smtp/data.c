@@ -175,8 +175,11 @@ enum smtp_data_result smtp_data_read_chunk(
 		return SMTP_DATA_END;
 	if (s.len == 0)
 		return SMTP_DATA_NEED_MORE;
-	if (follows_cr && !end_line(reader, s))
+	if (follows_cr && !end_line(reader, s)) {
+		/* Whether it went out before depends on how the octets came. */
+		reader->octets--;
 		return SMTP_DATA_BARE_CR;
+	}
 	len = scan_chunk(reader, s, follows_cr, &end);
 	/* A CR at the end of what is there goes out with it, and is remembered. */
 	if (end == RUN_END_OF_INPUT && len < s.len) {

@@ -118,17 +118,26 @@ static bool step_discarded(struct smtp_server *s, struct span *input)
 	return len > 0 || !s->in_chunk;
 }
 
+static void refuse_message(struct smtp_server *s, enum smtp_refusal reason)
+{
+	smtp_server_refuse(s, reason);
+	smtp_server_reply_refused(s);
+	smtp_server_enter(s, SMTP_PHASE_READY);
+}
+
 /* The last line of a message ends like the others. */
 static void end_message(struct smtp_server *s)
 {
 	if (!smtp_data_chunks_may_end(&s->reader)) {
-		smtp_server_refuse(s, SMTP_REFUSAL_BARE_CR);
-		smtp_server_reply_refused(s);
-		smtp_server_enter(s, SMTP_PHASE_READY);
+		refuse_message(s, SMTP_REFUSAL_BARE_CR);
 		return;
 	}
 	if (!s->reader.at_line_start) {
 		s->reader.octets += 2;
+		if (s->reader.octets > s->settings->size_max_bytes) {
+			refuse_message(s, SMTP_REFUSAL_TOO_LARGE);
+			return;
+		}
 		smtp_server_push_content(s, SPAN("\r\n"));
 	}
 	smtp_server_push_message(s);

@@ -38,6 +38,11 @@ static void choose_settings(struct smtp_server_settings *settings, uint8_t choic
 		.auth_required = choice & 32,
 		.auth_needs_tls = choice & 64,
 		.strict = choice & 128,
+		.chunking = !(choice & 8),
+		.dsn = !(choice & 8),
+		.smtputf8 = !(choice & 8),
+		.limits = !(choice & 8),
+		.requiretls = !(choice & 8),
 	};
 }
 
@@ -131,10 +136,14 @@ static void act(struct play *p, const struct smtp_server_event *event)
 		break;
 	case SMTP_SERVER_MAIL:
 		buf_append(&p->events, event->mail.address.mailbox);
+		assert(event->mail.smtputf8 || !event->mail.address.is_eight_bit);
+		assert(event->mail.envid.len <= SMTP_ENVID_MAX);
 		answer_address(p, event->mail.address.mailbox, SMTP_REPLY_SENDER_OK);
 		break;
 	case SMTP_SERVER_RCPT:
 		assert(event->rcpt.address.local.len > 0);
+		assert(event->rcpt.orcpt.len <= SMTP_ORCPT_MAX);
+		buf_append(&p->events, event->rcpt.orcpt);
 		buf_append(&p->events, event->rcpt.address.mailbox);
 		answer_address(p, event->rcpt.address.mailbox, SMTP_REPLY_RECIPIENT_OK);
 		break;
