@@ -27,7 +27,7 @@ PRINCIPAL, PRINCIPAL_PASSWORD = 'alice', 'pw of alice'
 POSTFIX_MECHANISMS = ('PLAIN', 'LOGIN', 'NTLM', 'CRAM-MD5', 'DIGEST-MD5', 'SCRAM-SHA-1',
                       'SCRAM-SHA-256', 'GSSAPI')
 EXIM_MECHANISMS = ('PLAIN', 'LOGIN', 'NTLM', 'CRAM-MD5', 'DIGEST-MD5', 'SCRAM-SHA-1',
-                   'SCRAM-SHA-256', 'EXTERNAL')
+                   'SCRAM-SHA-256', 'GSSAPI', 'EXTERNAL')
 TOKEN_MECHANISMS = ('XOAUTH2', 'OAUTHBEARER')
 
 
@@ -73,8 +73,9 @@ def dovecot(stage):
 def exim(stage):
     certificate = Certificate(stage)
     client = Certificate(stage, mail=LOGIN)
-    server = Exim(stage, certificate, PASSWORDS, client)
-    return Hop('Exim', server, certificate, EXIM_MECHANISMS, client,
+    kerberos = Kerberos(stage, {PRINCIPAL: PRINCIPAL_PASSWORD})
+    server = Exim(stage, certificate, PASSWORDS, client, kerberos)
+    return Hop('Exim', server, certificate, EXIM_MECHANISMS, client, kerberos,
                delivered=lambda: server.maillog().count(' => bob <bob@'))
 
 

@@ -229,6 +229,8 @@ def test_the_tokens_belong_to_the_user_that_the_relay_runs_as(stage):
         check_equal(os.stat(os.path.join(frank.state, path)).st_uid, nobody, path or 'state')
     provider.lifetime = 2		# so that the relay has to write the file
     frank.start()
+    # What may not dump core belongs to root in /proc, whoever it runs as.
+    check_equal(os.stat(f'/proc/{frank.pid}/environ').st_uid, 0, 'no core dump')
     send(frank)
     hop.wait_messages(1)
     sign_in(frank, provider)

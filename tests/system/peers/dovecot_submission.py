@@ -31,6 +31,8 @@ hostname = localhost
 listen = 127.0.0.1
 first_valid_uid = 1
 auth_verbose = yes
+# A refused login is not made to wait, nor is the next one from the same address.
+auth_failure_delay = 0
 auth_mechanisms = {mechanisms}
 auth_krb5_keytab = {keytab}
 auth_gssapi_hostname = "$ALL"
@@ -49,6 +51,9 @@ service submission-login {{
 }}
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   chroot =

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """An Exim of our own in a root directory of its own (peers.jail): it relays for those who sign in.
 
-PLAIN, LOGIN and CRAM-MD5 are Exim's; the SCRAM mechanisms, DIGEST-MD5 and NTLM it takes from Cyrus
-SASL (Debian builds it without GNU SASL); EXTERNAL takes the client's certificate, whose subjectAltName
-must hold the login as a mail address.
+PLAIN, LOGIN and CRAM-MD5 are Exim's; the SCRAM mechanisms, DIGEST-MD5, NTLM and GSSAPI it takes from
+Cyrus SASL (Debian builds it without GNU SASL); EXTERNAL takes the client's certificate, whose
+subjectAltName must hold the login as a mail address. GSSAPI needs a realm (peers.kerberos).
 """
 import glob
 import os
@@ -80,17 +80,17 @@ CYRUS = '''\
   driver = cyrus_sasl
   public_name = {name}
   server_realm = exim.test
-  server_hostname = exim.test
+  server_hostname = localhost
   server_set_id = $auth1
 '''
 
-CYRUS_MECHANISMS = ('SCRAM-SHA-1', 'SCRAM-SHA-256', 'DIGEST-MD5', 'NTLM')
+CYRUS_MECHANISMS = ('SCRAM-SHA-1', 'SCRAM-SHA-256', 'DIGEST-MD5', 'NTLM', 'GSSAPI')
 
 
 class Exim:
     """users: {login: password}; clients: a Certificate that clients may show for EXTERNAL."""
 
-    def __init__(self, stage, certificate, users, clients=None):
+    def __init__(self, stage, certificate, users, clients=None, kerberos=None):
         self.ports = {'submission': stage.port(), 'smtps': stage.port()}
         self.port = self.ports['submission']
         self.jail = Jail(stage, 'exim4-daemon-heavy', ['Debian-exim'],
@@ -98,17 +98,18 @@ class Exim:
         self.log = self.jail.path('var/log/exim/mainlog')
         for path in ('var/log/exim', 'var/spool/exim4', 'var/mail', 'run/exim4'):
             self.jail.directory(path, owner='Debian-exim')
-        self._write_files(certificate, users, clients)
+        self._write_files(certificate, users, clients, kerberos)
         self.process = self.jail.start(['/usr/sbin/exim4', '-bdf', '-q1h'])
         wait_for(lambda: all(map(accepts, self.ports.values())) or not self.process.running(),
                  'Exim listens')
         if not self.process.running():
             raise Failure('Exim does not start: ' + self.process.text() + self.maillog())
 
-    def _write_files(self, certificate, users, clients):
+    def _write_files(self, certificate, users, clients, kerberos):
         write = self.jail.write
+        mechanisms = [name for name in CYRUS_MECHANISMS if name != 'GSSAPI' or kerberos]
         cyrus = ''.join(CYRUS.format(label=name.lower().replace('-', '_'), name=name)
-                        for name in CYRUS_MECHANISMS)
+                        for name in mechanisms)
         write('etc/exim4/exim4.conf', CONFIGURATION.format(cyrus=cyrus, **self.ports))
         for name, path in (('cert.pem', certificate.certificate), ('key.pem', certificate.key),
                            ('clients.pem', (clients or certificate).certificate)):
@@ -117,7 +118,13 @@ class Exim:
         write('etc/exim4/passwords',
               ''.join(f'"{login}": {password}\n' for login, password in users.items()))
         write('etc/sasl2/exim.conf', 'pwcheck_method: auxprop\nauxprop_plugin: sasldb\n'
-              f'sasldb_path: /etc/sasldb2\nmech_list: {" ".join(CYRUS_MECHANISMS)}\n')
+              f'sasldb_path: /etc/sasldb2\nmech_list: {" ".join(mechanisms)}\n'
+              'keytab: /etc/krb5.keytab\n')
+        if kerberos:
+            for name, path in (('krb5.conf', kerberos.env['KRB5_CONFIG']),
+                               ('krb5.keytab', kerberos.keytab)):
+                with open(path, 'rb') as stream:
+                    write(f'etc/{name}', stream.read(), owner='Debian-exim')
         fill_sasldb(self.jail.path('etc/sasldb2'), 'exim.test', users)
 
     def stop(self):

@@ -89,7 +89,8 @@ class Jail:
         self.write('etc/group', ''.join(f'{name}:x:{uid}:\n' for name, uid in users))
         self.write('etc/hosts', '127.0.0.1 localhost\n')
         self.write('etc/nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files\n')
-        self.directory('tmp', mode=0o1777)
+        for name in 'tmp', 'var/tmp':
+            self.directory(name, mode=0o1777)
         self.directory('var/empty')
         self.directory('run')
         if not os.path.lexists(self.path('var/run')):
