@@ -103,7 +103,8 @@ static struct tls_server_context *make_certificate(const char *hostname, struct 
 	snprintf(certificate, sizeof(certificate), "%s/cert.pem", directory);
 	snprintf(key, sizeof(key), "%s/key.pem", directory);
 	if (tls_self_signed(directory, hostname, NULL, 0, CERTIFICATE_DAYS, fault_out))
-		context = tls_server_context_create(certificate, key, NULL, fault_out);
+		context = tls_server_context_create(
+		    &(struct tls_server_policy){ certificate, key }, NULL, fault_out);
 	unlink(certificate);
 	unlink(key);
 	rmdir(directory);
@@ -115,7 +116,8 @@ static struct tls_server_context *load_certificate(const struct task *task, cons
 	struct fault fault;
 	struct tls_server_context *context =
 	    task->certificate != NULL
-		? tls_server_context_create(task->certificate, task->key, NULL, &fault)
+		? tls_server_context_create(
+		      &(struct tls_server_policy){ task->certificate, task->key }, NULL, &fault)
 		: make_certificate(hostname, &fault);
 	if (context == NULL)
 		cli_complain("%s", fault.text);

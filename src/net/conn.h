@@ -136,6 +136,12 @@ struct conn_tls_info {
 /* False until conn_tls_active(). Strings live as long as c. */
 bool conn_tls_info(const struct conn *c, struct conn_tls_info *info_out);
 
+/* Server: whose certificate the client has shown, when it is one of the client-CA's
+   (net/identity.h). False with a sentence: none was asked for or shown, it is not good, or it is
+   not for wanted. */
+bool conn_client_identity(
+    const struct conn *c, struct span wanted, struct buf *name_out, struct fault *fault_out);
+
 #define CONN_CHANNEL_BINDING_MAX 64 /* octets of either */
 
 /*

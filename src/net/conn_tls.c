@@ -3,6 +3,7 @@
 
 #include "base/escape.h"
 #include "base/memory.h"
+#include "net/identity.h"
 #include "net/tls.h"
 
 #include <assert.h>
@@ -422,6 +423,33 @@ bool conn_tls_info(const struct conn *c, struct conn_tls_info *info_out)
 	info_out->verified = info_out->peer_certificate && !info_out->verify_problem &&
 			     SSL_get_verify_result(ssl) == X509_V_OK;
 	return true;
+}
+
+/* ---- a client's certificate ---- */
+
+bool conn_client_identity(
+    const struct conn *c, struct span wanted, struct buf *name_out, struct fault *fault_out)
+{
+	enum identity_result result = IDENTITY_NONE;
+	struct conn_tls_info info;
+	const char *why = NULL;
+
+	if (!conn_tls_info(c, &info) || !tls_certificate_asked(c->tls->ssl))
+		why = "no certificate was asked for";
+	else if (!info.peer_certificate)
+		why = "the client shows no certificate";
+	else if (!info.verified)
+		why = info.verify_problem ? info.verify_problem : "its certificate is not good";
+	else
+		result = identity_of_certificate(
+		    SSL_get0_peer_certificate(c->tls->ssl), wanted, name_out);
+	if (!why && result == IDENTITY_NONE)
+		why = "its certificate names neither a mail address nor a host";
+	if (!why && result == IDENTITY_OTHER)
+		why = "its certificate is not for the name that it asks for";
+	if (why)
+		fault_set(fault_out, FAULT_PERMANENT, "%s", why);
+	return !why;
 }
 
 /* ---- channel binding ---- */

@@ -35,6 +35,8 @@ struct tls_server_context {
 	SSL_CTX *ctx;
 	char *paths[2]; /* certificate, key */
 	struct file_mark marks[2];
+	char *ca_path; /* or NULL */
+	struct file_mark ca_mark;
 	int64_t expires_ms;
 };
 
@@ -203,8 +205,48 @@ static void carry_ticket_keys(SSL_CTX *to, SSL_CTX *from)
 	mem_wipe(keys, sizeof(keys));
 }
 
+/* Whatever is wrong with a client's certificate, the session goes on: without it. */
+static int on_client_certificate(int ok, X509_STORE_CTX *store)
+{
+	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct tls_state *state = SSL_get_app_data(ssl);
+	struct buf text;
+
+	if (!ok && !state->problem) {
+		buf_init(&text, PROBLEM_MAX);
+		certificate_explain(&text, X509_STORE_CTX_get_error(store),
+		    X509_STORE_CTX_get_current_cert(store), "the client");
+		state->problem = buf_take_string(&text);
+	}
+	return 1;
+}
+
+static bool ask_for_certificates(
+    struct tls_server_context *context, const char *ca_path, struct fault *fault_out)
+{
+	STACK_OF(X509_NAME) * names;
+
+	if (!ca_path)
+		return true;
+	context->ca_path = mem_strdup(ca_path);
+	context->ca_mark = mark_file(ca_path);
+	ERR_clear_error();
+	names = SSL_load_client_CA_file(ca_path);
+	if (!names || SSL_CTX_load_verify_file(context->ctx, ca_path) != 1) {
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+		fault_set(fault_out, FAULT_LOCAL, "no certificates can be read from %s", ca_path);
+		return false;
+	}
+	SSL_CTX_set_client_CA_list(context->ctx, names);
+	SSL_CTX_set_verify(context->ctx, SSL_VERIFY_PEER, on_client_certificate);
+	SSL_CTX_set_options(context->ctx, SSL_OP_NO_TICKET);
+	SSL_CTX_set_num_tickets(context->ctx, 0);
+	return true;
+}
+
 static bool set_up_server(struct tls_server_context *context,
-    const struct tls_server_context *previous, struct fault *fault_out)
+    const struct tls_server_policy *policy, const struct tls_server_context *previous,
+    struct fault *fault_out)
 {
 	static const unsigned char id[] = "frank";
 
@@ -222,17 +264,18 @@ static bool set_up_server(struct tls_server_context *context,
 	SSL_CTX_set_session_id_context(context->ctx, id, sizeof(id) - 1);
 	if (previous)
 		carry_ticket_keys(context->ctx, previous->ctx);
-	return load_pair(context->ctx, context->paths, &context->expires_ms, fault_out);
+	return load_pair(context->ctx, context->paths, &context->expires_ms, fault_out) &&
+	       ask_for_certificates(context, policy->client_ca_path, fault_out);
 }
 
-struct tls_server_context *tls_server_context_create(const char *certificate_path,
-    const char *key_path, const struct tls_server_context *previous, struct fault *fault_out)
+struct tls_server_context *tls_server_context_create(const struct tls_server_policy *policy,
+    const struct tls_server_context *previous, struct fault *fault_out)
 {
 	struct tls_server_context *context = MEM_NEW(struct tls_server_context);
 
 	context->references = 1;
-	remember_pair(context->paths, context->marks, certificate_path, key_path);
-	if (!set_up_server(context, previous, fault_out))
+	remember_pair(context->paths, context->marks, policy->certificate_path, policy->key_path);
+	if (!set_up_server(context, policy, previous, fault_out))
 		tls_server_context_unref(&context);
 	return context;
 }
@@ -253,12 +296,20 @@ void tls_server_context_unref(struct tls_server_context **context)
 	SSL_CTX_free(mine->ctx);
 	mem_free(mine->paths[0]);
 	mem_free(mine->paths[1]);
+	mem_free(mine->ca_path);
 	mem_free(mine);
 }
 
 bool tls_server_context_is_stale(const struct tls_server_context *context)
 {
-	return pair_is_stale(context->paths, context->marks);
+	struct file_mark ca_mark;
+
+	if (pair_is_stale(context->paths, context->marks))
+		return true;
+	if (!context->ca_path)
+		return false;
+	ca_mark = mark_file(context->ca_path);
+	return !marks_equal(&ca_mark, &context->ca_mark);
 }
 
 int64_t tls_server_context_expires_ms(const struct tls_server_context *context)
@@ -308,6 +359,13 @@ const char *tls_verify_problem(struct ssl_st *ssl)
 		state->problem = buf_take_string(&text);
 	}
 	return state->problem;
+}
+
+bool tls_certificate_asked(struct ssl_st *ssl)
+{
+	const struct tls_state *state = SSL_get_app_data(ssl);
+
+	return state->server && state->server->ca_path;
 }
 
 bool tls_verify_wanted(struct ssl_st *ssl)

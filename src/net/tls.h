@@ -20,19 +20,29 @@ struct ssl_ctx_st;
 
 struct tls_server_context;
 
+/* PEM files. */
+struct tls_server_policy {
+	const char *certificate_path; /* the leaf first, then its chain */
+	const char *key_path;
+	/* Clients are asked for a certificate, which one of these has signed (SASL's EXTERNAL).
+	   One without, or with another one, comes in all the same: conn_tls_info() tells.
+	   Sessions are then not resumed, so that each shows its certificate again. NULL: they
+	   are not asked. */
+	const char *client_ca_path;
+};
+
 /*
- * Certificate (PEM, the leaf first, then its chain) and private key (PEM). Refused with a sentence
- * (FAULT_LOCAL), which names the file: what cannot be read or is no PEM; a certificate that is
- * expired, not yet valid, or not for this key; a key that is encrypted; a key file that others may
- * read or write, or its group may write. previous (may be NULL) is the context this one replaces:
- * its ticket keys are carried over, so that clients resume across a reload.
+ * Refused with a sentence (FAULT_LOCAL), which names the file: what cannot be read or is no PEM; a
+ * certificate that is expired, not yet valid, or not for this key; a key that is encrypted; a key
+ * file that others may read or write, or its group may write. previous (may be NULL) is the context
+ * this one replaces: its ticket keys are carried over, so that clients resume across a reload.
  */
-struct tls_server_context *tls_server_context_create(const char *certificate_path,
-    const char *key_path, const struct tls_server_context *previous, struct fault *fault_out);
+struct tls_server_context *tls_server_context_create(const struct tls_server_policy *policy,
+    const struct tls_server_context *previous, struct fault *fault_out);
 struct tls_server_context *tls_server_context_ref(struct tls_server_context *context);
 void tls_server_context_unref(struct tls_server_context **context); /* clears the pointer */
 
-/* Whether either file is another one, or has changed, since the context was made. */
+/* Whether one of the files is another one, or has changed, since the context was made. */
 bool tls_server_context_is_stale(const struct tls_server_context *context);
 /* When the certificate ends, in wall milliseconds. */
 int64_t tls_server_context_expires_ms(const struct tls_server_context *context);
@@ -79,6 +89,8 @@ struct ssl_st *tls_client_context_open(
 void tls_close(struct ssl_st **ssl);
 /* The sentence about the peer's certificate that verification found, or NULL. */
 const char *tls_verify_problem(struct ssl_st *ssl);
+/* Whether the context of this server connection asks for a certificate. */
+bool tls_certificate_asked(struct ssl_st *ssl);
 /* Whether the context of this client connection demands a good certificate. */
 bool tls_verify_wanted(struct ssl_st *ssl);
 /* Whether our certificate went to the server in this handshake: it was asked for, and it fits what

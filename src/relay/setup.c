@@ -42,7 +42,9 @@ static bool load_certificate(
 
 	if (!config->tls.certificate)
 		return true;
-	setup->tls = tls_server_context_create(&(struct tls_server_policy){ config->tls.certificate, config->tls.key }, previous ? previous->tls : NULL, &fault);
+	setup->tls = tls_server_context_create(
+	    &(struct tls_server_policy){ config->tls.certificate, config->tls.key },
+	    previous ? previous->tls : NULL, &fault);
 	if (!setup->tls)
 		complain(problems, "error", NULL, fault.text);
 	return setup->tls != NULL;
@@ -69,8 +71,7 @@ static bool load_recipients(struct setup *setup, struct buf *problems)
 	return good;
 }
 
-static bool check_alias_list(
-    const struct config_alias *aliases, size_t count, struct buf *problems)
+static bool check_alias_list(const struct config_alias *aliases, size_t count, struct buf *problems)
 {
 	char origin[CONFIG_ORIGIN_TEXT_MAX];
 	bool good = true;

@@ -24,6 +24,7 @@ void smtp_server_init(
 	*s = (struct smtp_server){ .settings = settings, .output = output };
 	s->tls_active = settings->tls_active;
 	buf_init_secret(&s->auth_data, AUTH_DATA_MAX);
+	s->auth_mechanisms = settings->auth_mechanisms;
 	buf_init(&s->deferred, DEFERRED_MAX);
 	smtp_data_reader_init(&s->reader);
 }
@@ -308,6 +309,13 @@ void smtp_server_auth_failure(struct smtp_server *s, enum smtp_reply_id id, cons
 	else if (smtp_reply_get(id)->code >= 500 && ++s->auth_failures >= failures_max)
 		smtp_server_close(
 		    s, SMTP_CLOSE_AUTH_FAILURES, SMTP_REPLY_CLOSING_AUTH_FAILURES, NULL);
+}
+
+void smtp_server_offer_auth(struct smtp_server *s, const char *mechanisms)
+{
+	assert(s->phase != SMTP_PHASE_AUTH);
+	s->auth_mechanisms = mechanisms;
+	s->mechanism = SPAN("");
 }
 
 void smtp_server_tls_started(struct smtp_server *s)

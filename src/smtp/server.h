@@ -43,7 +43,8 @@ struct smtp_server_settings {
 	bool tls_offered;            /* STARTTLS */
 	bool tls_active;             /* TLS from the first byte */
 	bool tls_required;           /* MAIL without TLS: 530 */
-	const char *auth_mechanisms; /* "PLAIN LOGIN"; NULL or "": no AUTH */
+	const char *auth_mechanisms; /* "PLAIN LOGIN"; NULL or "": no AUTH. To begin with: see
+					smtp_server_offer_auth() */
 	bool auth_required;          /* MAIL without AUTH: 530 */
 	bool auth_needs_tls;         /* AUTH without TLS is not listed, and 538 */
 	bool strict;                 /* quirks are refused */
@@ -200,8 +201,9 @@ struct smtp_server {
 	enum smtp_refusal refusal;
 	uint64_t refused_line, discarded;
 
-	struct span mechanism; /* borrows from the settings */
-	struct buf auth_data;  /* secret */
+	const char *auth_mechanisms; /* those on offer now */
+	struct span mechanism;       /* borrows from them */
+	struct buf auth_data;        /* secret */
 
 	uint64_t quirks[SMTP_QUIRK_COUNT]; /* uses so far */
 	char hello_name[SMTP_HELLO_NAME_MAX + 1];
@@ -255,6 +257,10 @@ void smtp_server_shutdown(struct smtp_server *s);
 /* 421 and CLOSE at once, in any phase; an answer that is owed is not awaited, and must not be
    given any more. Call next() afterwards. */
 void smtp_server_timeout(struct smtp_server *s);
+
+/* From now on these mechanisms are on offer: TLS has changed what can succeed. Not within an AUTH
+   exchange. mechanisms is borrowed until the end of the session; NULL or "": no AUTH. */
+void smtp_server_offer_auth(struct smtp_server *s, const char *mechanisms);
 
 bool smtp_server_answer_is_owed(const struct smtp_server *s);
 enum smtp_phase smtp_server_phase(const struct smtp_server *s);

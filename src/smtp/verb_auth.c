@@ -15,7 +15,7 @@
 
 static struct span mechanisms(const struct smtp_server *s)
 {
-	return span_from_string(s->settings->auth_mechanisms);
+	return span_from_string(s->auth_mechanisms);
 }
 
 static bool has_mechanisms(const struct smtp_server *s)
@@ -88,11 +88,10 @@ static void refuse_mechanism(struct smtp_server *s, struct span word)
 		    "%.*s is unknown; %.*s is offered", SPAN_ARG(word), SPAN_ARG(near));
 	else if (span_equal(near, SPAN("?")))
 		smtp_server_error(s, SMTP_REPLY_AUTH_MECHANISM_UNKNOWN,
-		    "That is no mechanism; offered: %s", s->settings->auth_mechanisms);
+		    "That is no mechanism; offered: %s", s->auth_mechanisms);
 	else
 		smtp_server_error(s, SMTP_REPLY_AUTH_MECHANISM_UNKNOWN,
-		    "%.*s is not offered; offered: %s", SPAN_ARG(near),
-		    s->settings->auth_mechanisms);
+		    "%.*s is not offered; offered: %s", SPAN_ARG(near), s->auth_mechanisms);
 }
 
 static bool is_base64_byte(char c)
@@ -178,7 +177,7 @@ void smtp_server_handle_auth(struct smtp_server *s, const struct smtp_command *c
 
 	if (!span_take_word(&rest, &word)) {
 		smtp_server_error(s, SMTP_REPLY_ARGUMENTS, "AUTH needs a mechanism; offered: %s",
-		    s->settings->auth_mechanisms);
+		    s->auth_mechanisms);
 		return;
 	}
 	if (!smtp_words_contain(mechanisms(s), word, &s->mechanism)) {

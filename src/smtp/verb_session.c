@@ -89,7 +89,7 @@ static void append_extensions(struct smtp_server *s)
 	if (settings->tls_offered && !s->tls_active)
 		buf_append(output, SPAN("250-STARTTLS\r\n"));
 	if (smtp_server_auth_is_offered(s))
-		buf_printf(output, "250-AUTH %s\r\n", settings->auth_mechanisms);
+		buf_printf(output, "250-AUTH %s\r\n", s->auth_mechanisms);
 	buf_append(output, SPAN("250 HELP\r\n"));
 }
 
@@ -140,7 +140,7 @@ void smtp_server_handle_help(struct smtp_server *s, const struct smtp_command *c
 	    "name, "
 	    "MAIL FROM:<address>, RCPT TO:<address>, DATA, the message, a line with a dot, QUIT.",
 	    s->settings->chunking ? " BDAT" : "", s->settings->tls_offered ? " STARTTLS" : "",
-	    s->settings->auth_mechanisms && *s->settings->auth_mechanisms ? " AUTH" : "");
+	    s->auth_mechanisms && *s->auth_mechanisms ? " AUTH" : "");
 }
 
 void smtp_server_handle_quit(struct smtp_server *s, const struct smtp_command *command)

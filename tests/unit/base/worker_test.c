@@ -188,6 +188,57 @@ static void one_thread_keeps_the_order(void **state)
 	receiver_fini(&r);
 }
 
+/* Ten jobs of one share, then one of another: it is the second one done. */
+static void shares_are_served_in_turn(void **state)
+{
+	struct receiver r;
+	struct gate gate;
+	receiver_init(&r);
+	gate_init(&gate);
+	struct worker_pool *pool = worker_pool_create("test", 1, 100, 0);
+	struct job jobs[12], blocker = { .job = { .run = run, .reply_to = &r.box }, .gate = &gate };
+	assert_true(worker_pool_submit(pool, &blocker.job));
+	gate_wait_for(&gate, 1);
+	for (unsigned i = 0; i < 12; i++) {
+		jobs[i] = (struct job){ .number = i };
+		jobs[i].job =
+		    (struct worker_job){ .run = run, .reply_to = &r.box, .share = i >= 10 };
+		assert_true(worker_pool_submit(pool, &jobs[i].job));
+	}
+	assert_int_equal(worker_pool_waiting(pool), 12);
+	gate_open(&gate);
+	worker_pool_destroy(&pool);
+	const unsigned order[] = { 0, 10, 1, 11, 2, 3, 4, 5, 6, 7, 8, 9 };
+	struct mailbox_item *item = mailbox_take(&r.box)->next;
+	for (unsigned i = 0; i < 12; i++, item = item->next)
+		assert_ptr_equal(WORKER_JOB_OF(item), &jobs[order[i]].job);
+	assert_null(item);
+	receiver_fini(&r);
+}
+
+static void one_share_does_not_fill_the_queue(void **state)
+{
+	struct receiver r;
+	struct gate gate;
+	receiver_init(&r);
+	gate_init(&gate);
+	struct worker_pool *pool = worker_pool_create("test", 1, 100, 0);
+	struct job jobs[5], blocker = { .job = { .run = run, .reply_to = &r.box }, .gate = &gate };
+	worker_pool_limit_shares(pool, 3);
+	assert_true(worker_pool_submit(pool, &blocker.job));
+	gate_wait_for(&gate, 1);
+	for (unsigned i = 0; i < 5; i++) {
+		jobs[i] = (struct job){ .number = i };
+		jobs[i].job =
+		    (struct worker_job){ .run = run, .reply_to = &r.box, .share = i == 4 };
+		assert_int_equal(worker_pool_submit(pool, &jobs[i].job), i != 3);
+	}
+	gate_open(&gate);
+	worker_pool_destroy(&pool);
+	assert_non_null(mailbox_take(&r.box));
+	receiver_fini(&r);
+}
+
 static void a_nice_pool_runs_at_lower_priority(void **state)
 {
 	struct receiver r;
@@ -236,6 +287,8 @@ int main(void)
 		cmocka_unit_test(a_job_is_run_and_comes_back_to_its_asker),
 		cmocka_unit_test(a_full_queue_says_so_and_leaves_the_job_alone),
 		cmocka_unit_test(one_thread_keeps_the_order),
+		cmocka_unit_test(shares_are_served_in_turn),
+		cmocka_unit_test(one_share_does_not_fill_the_queue),
 		cmocka_unit_test(a_nice_pool_runs_at_lower_priority),
 		cmocka_unit_test(a_job_without_an_asker_frees_itself),
 	};

@@ -20,7 +20,8 @@ static int setup(void **state)
 	maker_make("mail", &mail);
 	maker_make("device", &device);
 	server = tls_server_context_create(
-	    maker_path("mail", ".pem"), maker_path("mail", ".key"), NULL, &fault);
+	    &(struct tls_server_policy){ maker_path("mail", ".pem"), maker_path("mail", ".key") },
+	    NULL, &fault);
 	assert_non_null(server);
 	return 0;
 }

@@ -37,7 +37,8 @@ static int setup(void **state)
 	maker_make("foreign", &foreign);
 	maker_make("underold", &under_old);
 	server = tls_server_context_create(
-	    maker_path("good", ".pem"), maker_path("good", ".key"), NULL, &fault);
+	    &(struct tls_server_policy){ maker_path("good", ".pem"), maker_path("good", ".key") },
+	    NULL, &fault);
 	assert_non_null(server);
 	return 0;
 }
@@ -401,8 +402,10 @@ static void verification_says_what_is_wrong(void **state)
 		struct fault fault;
 
 		tls_server_context_unref(&server);
-		server = tls_server_context_create(maker_path(verify_cases[i].certificate, ".pem"),
-		    maker_path(verify_cases[i].certificate, ".key"), NULL, &fault);
+		server = tls_server_context_create(
+		    &(struct tls_server_policy){ maker_path(verify_cases[i].certificate, ".pem"),
+			maker_path(verify_cases[i].certificate, ".key") },
+		    NULL, &fault);
 		assert_non_null(server);
 		run_verify_case(&verify_cases[i]);
 	}
@@ -465,12 +468,14 @@ static void sessions_are_resumed_also_across_a_reload(void **state)
 	assert_false(connect_and_say(client, &address, listening, "a.wild.example"));
 	assert_false(connect_and_say(other, &address, listening, "mail.example"));
 	next = tls_server_context_create(
-	    maker_path("good", ".pem"), maker_path("good", ".key"), server, &fault);
+	    &(struct tls_server_policy){ maker_path("good", ".pem"), maker_path("good", ".key") },
+	    server, &fault);
 	tls_server_context_unref(&server);
 	server = next;
 	assert_true(connect_and_say(client, &address, listening, "mail.example"));
 	next = tls_server_context_create(
-	    maker_path("good", ".pem"), maker_path("good", ".key"), NULL, &fault);
+	    &(struct tls_server_policy){ maker_path("good", ".pem"), maker_path("good", ".key") },
+	    NULL, &fault);
 	tls_server_context_unref(&server);
 	server = next;
 	assert_false(connect_and_say(client, &address, listening, "mail.example"));

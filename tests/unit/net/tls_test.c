@@ -44,7 +44,8 @@ static void a_good_pair_is_taken(void **state)
 	int64_t left;
 
 	context = tls_server_context_create(
-	    maker_path("good", ".pem"), maker_path("good", ".key"), NULL, &fault);
+	    &(struct tls_server_policy){ maker_path("good", ".pem"), maker_path("good", ".key") },
+	    NULL, &fault);
 	assert_non_null(context);
 	assert_int_equal(fault.kind, FAULT_NONE);
 	left = tls_server_context_expires_ms(context) - moment_wall_ms();
@@ -99,7 +100,8 @@ static void bad_pairs_are_refused_in_a_sentence(void **state)
 
 		if (r->key_mode)
 			assert_int_equal(chmod(key, r->key_mode), 0);
-		assert_null(tls_server_context_create(certificate, key, NULL, &fault));
+		assert_null(tls_server_context_create(
+		    &(struct tls_server_policy){ certificate, key }, NULL, &fault));
 		if (fault.kind != FAULT_LOCAL || !strstr(fault.text, r->want))
 			fail_msg("%s: %s", r->name, fault.text);
 		if (r->key_mode)
@@ -114,7 +116,8 @@ static void the_group_may_read_the_key(void **state)
 
 	assert_int_equal(chmod(maker_path("good", ".key"), 0640), 0);
 	context = tls_server_context_create(
-	    maker_path("good", ".pem"), maker_path("good", ".key"), NULL, &fault);
+	    &(struct tls_server_policy){ maker_path("good", ".pem"), maker_path("good", ".key") },
+	    NULL, &fault);
 	assert_non_null(context);
 	tls_server_context_unref(&context);
 }
@@ -123,7 +126,8 @@ static void changed_files_make_a_context_stale(void **state)
 {
 	struct fault fault;
 	struct tls_server_context *context = tls_server_context_create(
-	    maker_path("good", ".pem"), maker_path("good", ".key"), NULL, &fault);
+	    &(struct tls_server_policy){ maker_path("good", ".pem"), maker_path("good", ".key") },
+	    NULL, &fault);
 
 	assert_non_null(context);
 	assert_int_equal(rename(maker_path("other", ".pem"), maker_path("good", ".pem")), 0);
@@ -169,7 +173,8 @@ static void self_signed_names_everything(void **state)
 	assert_int_equal(stat(maker_path("key", ".pem"), &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
 	context = tls_server_context_create(
-	    maker_path("cert", ".pem"), maker_path("key", ".pem"), NULL, &fault);
+	    &(struct tls_server_policy){ maker_path("cert", ".pem"), maker_path("key", ".pem") },
+	    NULL, &fault);
 	assert_non_null(context);
 	tls_server_context_unref(&context);
 	chain = certificate_load_chain(maker_path("cert", ".pem"), &fault);
