@@ -28,6 +28,8 @@ POSTFIX_MECHANISMS = ('PLAIN', 'LOGIN', 'NTLM', 'CRAM-MD5', 'DIGEST-MD5', 'SCRAM
                       'SCRAM-SHA-256', 'GSSAPI')
 EXIM_MECHANISMS = ('PLAIN', 'LOGIN', 'NTLM', 'CRAM-MD5', 'DIGEST-MD5', 'SCRAM-SHA-1',
                    'SCRAM-SHA-256', 'GSSAPI', 'EXTERNAL')
+# What a password is best used with, of those that the hops have.
+FOR_PASSWORDS = ('SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256', 'PLAIN')
 TOKEN_MECHANISMS = ('XOAUTH2', 'OAUTHBEARER')
 
 
@@ -54,7 +56,7 @@ def postfix(stage):
     certificate = Certificate(stage)
     kerberos = Kerberos(stage, {PRINCIPAL: PRINCIPAL_PASSWORD})
     # The service of GSSAPI bears the host's name, and clients reach this one as localhost.
-    server = Postfix(stage, certificate, services=('submission',), cyrus=PASSWORDS,
+    server = Postfix(stage, certificate, services=('submission', 'smtps'), cyrus=PASSWORDS,
                      kerberos=kerberos, hostname='localhost', mechanisms=POSTFIX_MECHANISMS)
     return Hop('Postfix', server, certificate, POSTFIX_MECHANISMS, kerberos=kerberos,
                delivered=lambda: len(server.messages()))
@@ -153,12 +155,12 @@ def new_line(hop, mechanism, before):
     return line
 
 
-def send(stage, hop, mechanism, env):
-    """One message by `frank send`; nothing that it shows may hold the secret."""
+def send(stage, hop, url, mechanism, *more, env=None):
+    """One message by `frank send`, which signs in with the mechanism; nothing that it shows may hold
+    the secret."""
     before = hop.log_lines(mechanism)
-    argv = ['send', f'submission://localhost:{hop.port}', '--from', LOGIN, '--to', 'bob@example.net',
-            '--mechanism', mechanism, *options(stage, hop, mechanism),
-            '--tls-trust', hop.certificate.certificate]
+    argv = ['send', url, '--from', LOGIN, '--to', 'bob@example.net', *more,
+            *options(stage, hop, mechanism), '--tls-trust', hop.certificate.certificate]
     done = run([binary(), *argv], env=env)
     shown = (done.stdout + done.stderr).decode()
     check_equal(done.returncode, 0, shown)
@@ -169,12 +171,16 @@ def send(stage, hop, mechanism, env):
 
 
 def takes_frank(stage, hop):
-    """Each mechanism by `frank send`, and by a route of its own of `frank serve`. At the end an
-    account with a wrong password: its mail waits, and the hop's own words are shown."""
+    """Each mechanism by `frank send`, which also finds the best one by itself, and by a route of its
+    own of `frank serve`. At the end an account with a wrong password: its mail waits, and the hop's
+    own words are shown."""
     tokens = set(hop.mechanisms) & set(TOKEN_MECHANISMS)
     provider = identity_provider(stage) if tokens else None
     for mechanism in hop.mechanisms:
-        send(stage, hop, mechanism, hop.env if mechanism == 'GSSAPI' else None)
+        send(stage, hop, f'submission://localhost:{hop.port}', mechanism,
+             '--mechanism', mechanism, env=hop.env)
+    best = next(m for m in FOR_PASSWORDS if m in hop.mechanisms)
+    send(stage, hop, f'smtps://localhost:{hop.server.ports["smtps"]}', best)
     accounts = {m.lower(): account(stage, hop, m, provider) for m in hop.mechanisms}
     wrong = stage.write('wrong', 'not the password', 0o600)
     accounts['wrong'] = (f'account wrong {{ login {LOGIN}; password-file {wrong}; '
@@ -188,7 +194,7 @@ def takes_frank(stage, hop):
             before = hop.log_lines(mechanism)
             client.sendmail(LOGIN, [f'bob@{mechanism.lower()}.example.net'], clients.MESSAGE)
             record(hop, mechanism, accounts[mechanism.lower()], new_line(hop, mechanism, before))
-        wait_for(lambda: hop.delivered() == 2 * len(hop.mechanisms), 'everything was delivered')
+        wait_for(lambda: hop.delivered() == 2 * len(hop.mechanisms) + 1, 'everything was delivered')
         relay.wait_event('delivered', count=len(hop.mechanisms))
         client.sendmail(LOGIN, ['bob@wrong.example.net'], clients.MESSAGE)
     paused = relay.wait_event('hop-paused')[0]
