@@ -15,7 +15,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { COMPLAINT_MAX = 1024, GROUPS_MAX = 256, EXEC_FAILED = 127, REAP_MS = 20 };
+enum {
+	COMPLAINT_MAX = 1024,
+	GROUPS_MAX = 256,
+	EXEC_FAILED = 127,
+	LOOK_MS = 20,
+	LAST_READS_MAX = 64
+};
 
 struct run {
 	const char *program;
@@ -128,24 +134,6 @@ static void take(struct run *run, int *fd, struct buf *b)
 	mem_wipe(bytes, sizeof(bytes));
 }
 
-/* Until both ends are closed, which is when the program has ended, with all that it started. */
-static void listen_to(struct run *run)
-{
-	while ((run->out >= 0 || run->err >= 0) && !run->too_much) {
-		struct pollfd fds[2] = { { run->out, POLLIN, 0 }, { run->err, POLLIN, 0 } };
-		int64_t left = run->deadline_ms - moment_monotonic_ms();
-
-		if (left <= 0 || (poll(fds, 2, (int)left) == 0)) {
-			run->late = true;
-			return;
-		}
-		if (fds[0].revents)
-			take(run, &run->out, &run->printed);
-		if (fds[1].revents)
-			take(run, &run->err, &run->said);
-	}
-}
-
 /* Not yet reaped: its number is still its own. */
 static bool has_ended(const struct run *run)
 {
@@ -155,13 +143,34 @@ static bool has_ended(const struct run *run)
 	       info.si_pid == run->pid;
 }
 
+/* Until both ends are closed, or the program has ended and what it wrote is read: something that it
+   has left behind may hold them open, and go on writing. */
+static void listen_to(struct run *run)
+{
+	unsigned left = LAST_READS_MAX;
+
+	while ((run->out >= 0 || run->err >= 0) && !run->too_much && left > 0) {
+		struct pollfd fds[2] = { { run->out, POLLIN, 0 }, { run->err, POLLIN, 0 } };
+		bool ended = has_ended(run);
+
+		run->late = moment_monotonic_ms() >= run->deadline_ms;
+		if (run->late || (poll(fds, 2, ended ? 0 : LOOK_MS) == 0 && ended))
+			return;
+		if (fds[0].revents)
+			take(run, &run->out, &run->printed);
+		if (fds[1].revents)
+			take(run, &run->err, &run->said);
+		left -= ended;
+	}
+}
+
 /* The end of its output may come before its own. Whatever it has left behind in its session is
    ended, too. */
 static void reap(struct run *run)
 {
 	while (!run->late && !run->too_much && !has_ended(run)) {
 		run->late = moment_monotonic_ms() >= run->deadline_ms;
-		poll(NULL, 0, REAP_MS);
+		poll(NULL, 0, LOOK_MS);
 	}
 	kill(-run->pid, SIGKILL);
 	while (waitpid(run->pid, &run->status, 0) < 0 && errno == EINTR)

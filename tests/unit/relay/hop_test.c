@@ -212,6 +212,65 @@ static void test_a_long_reason_is_cut_and_still_told_once(void **state)
 	hop_destroy(&hop);
 }
 
+static void test_a_crowded_hop_gets_fewer_connections_and_no_pause(void **state)
+{
+	struct hop *hop = make();
+
+	hop_works(hop);
+	assert_true(hop_is_crowded(hop, "432 4.3.2", 3, NOW));
+	assert_false(hop_is_paused(hop, NOW));
+	assert_int_equal(hop->width.ceiling, 3);
+	assert_int_equal(hop->pauses, 0);
+	assert_false(hop_is_crowded(hop, "432 4.3.2", 2, NOW)); /* no news */
+	assert_int_equal(hop->width.ceiling, 2);
+	assert_int_equal(hop->failures, 0);
+	assert_true(hop_works(hop)); /* and its reason is forgotten */
+	assert_string_equal(hop->why, "");
+	assert_int_equal(hop->width.ceiling, 2);
+	hop_destroy(&hop);
+}
+
+static void test_a_crowded_hop_without_any_of_ours_rests(void **state)
+{
+	struct hop *hop = make();
+
+	hop_is_crowded(hop, "421 4.3.2", 0, NOW);
+	assert_true(hop_is_paused(hop, NOW + HOP_CROWDED_REST_MS - 1));
+	assert_false(hop_is_paused(hop, NOW + HOP_CROWDED_REST_MS));
+	assert_int_equal(hop_width(hop, NOW + HOP_CROWDED_REST_MS), 1);
+	assert_int_equal(hop->pauses, 0);
+	hop_destroy(&hop);
+}
+
+static void test_a_hop_without_a_token_waits_until_there_is_one(void **state)
+{
+	struct hop *hop = make();
+
+	hop_works(hop);
+	assert_true(hop_lacks_token(hop, "a refresh is under way", false, NOW));
+	assert_false(hop_lacks_token(hop, "a refresh is under way", false, NOW + 1));
+	assert_true(hop_is_paused(hop, NOW + MINUTE));
+	assert_int_equal(hop->pauses, 0); /* nobody is needed */
+	assert_true(hop_lacks_token(hop, "frank token login up", true, NOW + 2));
+	assert_int_equal(hop->pauses, 1);
+	hop_has_token(hop, NOW + 3);
+	assert_false(hop_is_paused(hop, NOW + 3));
+	assert_true(hop_is_probing(hop, NOW + 3));
+	assert_int_equal(hop_width(hop, NOW + 3), 1);
+	assert_true(hop_works(hop));
+	hop_destroy(&hop);
+}
+
+static void test_a_token_does_not_end_a_pause_for_another_reason(void **state)
+{
+	struct hop *hop = make();
+
+	fail_at(hop, UPSTREAM_TROUBLE_AUTH, "535", NOW);
+	hop_has_token(hop, NOW + 1);
+	assert_true(hop_is_paused(hop, NOW + 1));
+	hop_destroy(&hop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +286,10 @@ int main(void)
 		cmocka_unit_test(test_a_reload_forgives),
 		cmocka_unit_test(test_connections_max_holds_from_the_first),
 		cmocka_unit_test(test_a_long_reason_is_cut_and_still_told_once),
+		cmocka_unit_test(test_a_crowded_hop_gets_fewer_connections_and_no_pause),
+		cmocka_unit_test(test_a_crowded_hop_without_any_of_ours_rests),
+		cmocka_unit_test(test_a_hop_without_a_token_waits_until_there_is_one),
+		cmocka_unit_test(test_a_token_does_not_end_a_pause_for_another_reason),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -251,9 +251,63 @@ static void test_references_keep_it(void **state)
 	setup_unref(&other);
 }
 
+static void test_a_route_has_the_key_of_its_hop(void **state)
+{
+	struct directory directory;
+	const struct setup *setup;
+	char whole[2000];
+
+	directory_make(&directory);
+	snprintf(whole, sizeof(whole),
+	    "account up { login me@a.example; password-file %s; }\n"
+	    "route *@a.example { via smtp://x.example; }\n"
+	    "route *@b.example { via submission://x.example; account up; }\n"
+	    "route *@c.example { via submission://x.example; account up; }\n"
+	    "route *@d.example { via submission://x.example; }\n"
+	    "route *@e.example { via smtp://x.example; }\n"
+	    "route *@f.example { via submission://x.example; account up; }\n",
+	    directory_write(&directory, "secret", "password\n"));
+	setup = fixture_setup(whole);
+	directory_remove(&directory);
+	for (size_t i = 0; i < setup->config->route_count; i++) {
+		struct buf key;
+		buf_init(&key, 1000);
+		setup_route_key(setup->config, i, &key);
+		assert_string_equal(buf_string(&key), setup->hops[i].key);
+		buf_fini(&key);
+	}
+	assert_string_equal(setup->hops[5].key, "submission://x.example as up #3");
+	setup_unref(&setup);
+}
+
+static void test_a_password_that_is_another_one_now_is_noticed(void **state)
+{
+	struct directory directory;
+	const struct setup *setup;
+	char whole[1000];
+
+	directory_make(&directory);
+	snprintf(whole, sizeof(whole),
+	    "route *@a.example { via submission://a.example; login me; password-file %s; }\n"
+	    "route *@b.example { via submission://b.example; login me; "
+	    "password-command echo word; }\n",
+	    directory_write(&directory, "secret", "password\n"));
+	setup = fixture_setup(whole);
+	assert_false(setup_account_is_stale(&setup->accounts[0]));
+	assert_false(setup_account_is_stale(&setup->accounts[1]));
+	assert_true(span_equal(buf_span(&setup->accounts[1].password), SPAN("word")));
+	directory_write(&directory, "secret", "another\n");
+	assert_true(setup_account_is_stale(&setup->accounts[0]));
+	directory_remove(&directory);
+	assert_false(setup_account_is_stale(&setup->accounts[0])); /* it cannot be read */
+	setup_unref(&setup);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_route_has_the_key_of_its_hop),
+		cmocka_unit_test(test_a_password_that_is_another_one_now_is_noticed),
 		cmocka_unit_test(test_hops_have_keys_in_the_order_of_the_file),
 		cmocka_unit_test(test_an_account_is_read_without_its_line_end),
 		cmocka_unit_test(test_all_that_cannot_be_read_is_told_in_one_run),
