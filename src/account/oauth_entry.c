@@ -213,6 +213,7 @@ static void submit(struct oauth_entry *e, enum oauth_work_kind kind, enum oauth_
 	} else if (!worker_pool_submit(keeper->settings.file_pool, &work->job)) {
 		work->lock_fd = -1;
 		oauth_work_destroy(&work);
+		e->step = OAUTH_STEP_IDLE;
 		e->retry_at = now_of(e) + RETRY_FIRST_MS;
 		net_timer_start(&e->timer, RETRY_FIRST_MS);
 		return;
@@ -430,9 +431,14 @@ static void opened(struct oauth_entry *e, const struct oauth_work *work)
 {
 	bool held = e->lock_fd >= 0;
 
-	if (work->result == OAUTH_WORK_BUSY)
+	if (held) {
+		take_file(e, work);
+	} else if (work->result == OAUTH_WORK_BUSY) {
 		e->retry_at = now_of(e) + LOCK_RETRY_MS + jitter(LOCK_RETRY_MS);
-	take_file(e, work);
+	} else {
+		fail_for_settings(e, work->fault.text);
+		tell_changed(e);
+	}
 	if (held && e->known && wants_refresh(e) && now_of(e) >= e->retry_at &&
 	    !e->keeper->stopping && !e->leaving)
 		ask(e);
@@ -459,6 +465,9 @@ static void saved(struct oauth_entry *e, const struct oauth_work *work)
 		if (e->token.error[0] == '\0') {
 			clear_trouble(e);
 			tell_refreshed(e);
+		} else { /* again, if the disk's trouble stood in between */
+			set_trouble(e, e->token.dead ? OAUTH_TROUBLE_GRANT : OAUTH_TROUBLE_SETTINGS,
+			    e->token.error);
 		}
 	} else {
 		if (e->keeper->stopping || e->leaving)
@@ -515,8 +524,10 @@ void oauth_entry_advance(struct oauth_entry *e)
 	if (e->step != OAUTH_STEP_IDLE)
 		return;
 	net_timer_stop(&e->timer);
-	if (e->keeper->stopping || e->leaving)
+	if (e->keeper->stopping || e->leaving) {
+		uv_async_send(e->keeper->wake); /* the keeper frees it, or says that all is done */
 		return;
+	}
 	if (e->look_again || (!e->known && !resting)) {
 		e->look_again = false;
 		submit(e, OAUTH_WORK_LOOK, OAUTH_STEP_LOOKING);

@@ -191,7 +191,7 @@ static void print_tokens(const struct task *task, const json_t *tokens)
 		char text[MOMENT_TEXT_MAX];
 		int64_t left = cli_json_time(token, "expires") - task->now_ms;
 		bool valid = span_equal(cli_json_get(token, "state"), SPAN("valid"));
-		fputs(i == 0 ? "OAuth      " : "           ", stdout);
+		fputs(i == 0 ? "OAuth        " : "             ", stdout);
 		put(token, "account");
 		if (valid)
 			printf(": token for %s more\n", moment_format_duration(left, text));
