@@ -459,17 +459,24 @@ static bool load_trust(SSL_CTX *ctx, const char *path, struct fault *fault_out)
 }
 
 /* Sees the one message that tells: Certificate (RFC 5246, 7.4.6; RFC 8446, 4.4.2), which is empty
-   where none of ours fits. */
+   where none of ours fits, or CompressedCertificate (RFC 8879, 4), which says how long the other
+   one was; OpenSSL sends that from 3.2 on. */
 static void on_message(
     int sent, int version, int type, const void *bytes, size_t len, SSL *ssl, void *argument)
 {
-	enum { EMPTY_MAX = 16 };
+	enum { COMPRESSED = 25, COMPRESSED_HEAD = 9, EMPTY_MAX = 16 };
 	struct tls_state *state = SSL_get_app_data(ssl);
+	const unsigned char *message = bytes;
 
 	(void)version;
 	(void)argument;
-	if (sent && type == SSL3_RT_HANDSHAKE && len > EMPTY_MAX &&
-	    ((const unsigned char *)bytes)[0] == SSL3_MT_CERTIFICATE)
+	if (!sent || type != SSL3_RT_HANDSHAKE || len < COMPRESSED_HEAD)
+		return;
+	if (message[0] == COMPRESSED)
+		len = (size_t)message[6] << 16 | (size_t)message[7] << 8 | message[8];
+	else if (message[0] != SSL3_MT_CERTIFICATE)
+		return;
+	if (len > EMPTY_MAX)
 		state->certificate_shown = true;
 }
 
