@@ -261,14 +261,20 @@ static bool format(struct notice *notice, struct span to, struct buf *out)
 
 void notice_make(struct notice *notice)
 {
-	struct buf body;
+	struct buf body, address;
 	struct span to;
 
 	buf_init(&body, NOTICE_MAX_BYTES);
-	if (notice_addressee(notice->setup->config, notice->delivery, &to) != NOTICE_TO_NOBODY &&
-	    format(notice, to, &body))
-		notice->draft = make_draft(notice, to, &body);
+	buf_init(&address, 2048);
+	if (notice_addressee(notice->setup->config, notice->delivery, &to) != NOTICE_TO_NOBODY) {
+		/* In ASCII where that can be, so that every hop takes it. */
+		if (smtp_mailbox_append_comparable(&address, to))
+			to = buf_span(&address);
+		if (format(notice, to, &body))
+			notice->draft = make_draft(notice, to, &body);
+	}
 	buf_fini(&body);
+	buf_fini(&address);
 }
 
 static void run(struct worker_job *job)

@@ -101,6 +101,22 @@ static bool has_one_recipient(const struct submission *s)
 		   1;
 }
 
+/* A From that is missing names the sender in ASCII where that can be: a field of ours must not be
+   what keeps the message from hops without SMTPUTF8. */
+static bool format_prefix(const struct submission *s, struct buf *out)
+{
+	struct message_trace trace = s->trace;
+	struct buf sender;
+	bool fits;
+
+	buf_init(&sender, 1024);
+	if (smtp_mailbox_append_ascii(&sender, trace.reverse_path))
+		trace.reverse_path = buf_span(&sender);
+	fits = message_prefix_format(out, &s->header, &trace);
+	buf_fini(&sender);
+	return fits;
+}
+
 static bool make_prefix(struct submission *s, struct buf *out)
 {
 	if (!has_one_recipient(s))
@@ -108,7 +124,7 @@ static bool make_prefix(struct submission *s, struct buf *out)
 	s->trace.received_wall_ms = s->draft->message->envelope.received_ms;
 	if (s->trace.submitted && !s->header.has_message_id)
 		s->trace.random = random_u64();
-	return message_prefix_format(out, &s->header, &s->trace);
+	return format_prefix(s, out);
 }
 
 /* Puts the prefix in front of what the body holds. */
