@@ -49,6 +49,8 @@ static struct config_origin *origins_of(enum config_object kind, void *object)
 		return (struct config_origin *)((struct config_oauth *)object)->origins;
 	case CONFIG_OBJECT_ROUTE:
 		return (struct config_origin *)((struct config_route *)object)->origins;
+	case CONFIG_OBJECT_LOGIN:
+		return (struct config_origin *)((struct config_login *)object)->origins;
 	case CONFIG_OBJECT_COUNT:
 		break;
 	}
@@ -262,6 +264,20 @@ void config_read_listener(struct config_builder *b, const struct config_directiv
 	config_object_list_add(b, &b->listeners, listener, statement);
 }
 
+static const char *pattern_words(enum config_pattern_use use)
+{
+	switch (use) {
+	case CONFIG_PATTERN_USE_DOMAIN:
+		return "domain is missing: domain example.org { … }";
+	case CONFIG_PATTERN_USE_LOGIN:
+		return "pattern of logins is missing: login * { … }";
+	case CONFIG_PATTERN_USE_RECIPIENT:
+	case CONFIG_PATTERN_USE_SENDER:
+		break;
+	}
+	return "pattern of recipients is missing: route * { … }";
+}
+
 /* The patterns between the name of a block and its "{". */
 static struct config_pattern *read_patterns(struct config_builder *b,
     const struct config_statement *statement, enum config_pattern_use use, size_t *count_out)
@@ -269,10 +285,7 @@ static struct config_pattern *read_patterns(struct config_builder *b,
 	struct config_pattern *patterns = NULL;
 	*count_out = 0;
 	if (!statement->word_count)
-		config_error(b->report, statement->name.end, "a %s is missing: %s",
-		    use == CONFIG_PATTERN_USE_DOMAIN ? "domain" : "pattern of recipients",
-		    use == CONFIG_PATTERN_USE_DOMAIN ? "domain example.org { … }"
-						     : "route * { … }");
+		config_error(b->report, statement->name.end, "a %s", pattern_words(use));
 	for (size_t i = 0; i < statement->word_count; i++) {
 		const struct config_word *word = &statement->words[i];
 		struct config_pattern pattern;
@@ -329,6 +342,19 @@ void config_read_route(struct config_builder *b, const struct config_directive *
 	    read_patterns(b, statement, CONFIG_PATTERN_USE_RECIPIENT, &route->pattern_count);
 	config_read_children(b, d->child, statement, route);
 	config_object_list_add(b, &b->routes, route, statement);
+}
+
+void config_read_login(struct config_builder *b, const struct config_directive *d,
+    const struct config_statement *statement, void *object)
+{
+	struct config_login *login = config_arena_alloc(b->arena, sizeof(*login));
+	login->origin = config_origin_of(b, statement->name.place);
+	login->origins = config_origins_make(b, CONFIG_OBJECT_LOGIN);
+	config_set_defaults(b, CONFIG_OBJECT_LOGIN, login);
+	login->patterns =
+	    read_patterns(b, statement, CONFIG_PATTERN_USE_LOGIN, &login->pattern_count);
+	config_read_children(b, d->child, statement, login);
+	config_object_list_add(b, &b->logins, login, statement);
 }
 
 /* ---- joining ---- */
@@ -442,6 +468,8 @@ static void lay_out(struct config_builder *b)
 	config->account_count = b->accounts.count;
 	config->routes = make_array(b, &b->routes, sizeof(*config->routes));
 	config->route_count = b->routes.count;
+	config->logins = make_array(b, &b->logins, sizeof(*config->logins));
+	config->login_count = b->logins.count;
 	for (size_t i = 0; i < config->route_count; i++) {
 		struct config_route *route = &config->routes[i];
 		route->index = i;

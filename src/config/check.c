@@ -58,10 +58,20 @@ static bool accepts_relaying(const struct config *config)
 	return false;
 }
 
+static void check_users(struct config_builder *b, const struct config_statement *root)
+{
+	const struct config_statement *block = config_find(root, "users");
+	if (block && !b->config->users.store_count && !b->config->users.jwks.file)
+		config_error(b->report, block->name.place,
+		    "\"users\" names nobody: it needs file PATH; or sqlite { … } or dovecot "
+		    "SOCKET; or jwks { … }");
+}
+
 static void check_top(struct config_builder *b, const struct config_statement *root)
 {
 	const struct config *config = b->config;
 	check_hostname(b, root);
+	check_users(b, root);
 	check_times(b, config_place_of(root, "retry"), &config->retry, config->lifetime_ms,
 	    config->delay_warning_ms);
 	if (accepts_relaying(config) && !config->route_count)
@@ -98,34 +108,6 @@ static void check_listener_tls(struct config_builder *b, const struct config_lis
 	}
 }
 
-static void check_listener_auth(struct config_builder *b, const struct config_listener *listener,
-    const struct config_statement *block)
-{
-	struct config_place place = config_place_of(block, "auth");
-	bool set = config_find(block, "auth");
-	if (listener->auth == CONFIG_AUTH_MODE_OFF) {
-		if (listener->cleartext_auth)
-			config_warning(b->report, config_place_of(block, "cleartext-auth"),
-			    "cleartext-auth has no effect with auth off");
-		if (!listener->relay_from_count && !b->config->domain_count)
-			config_warning(b->report, place,
-			    "\"%s\" can take no mail: auth is off, and "
-			    "there is neither relay-from nor a domain",
-			    listener->label);
-		return;
-	}
-	if (!b->config->users.file)
-		config_error(b->report, place,
-		    "\"%s\" lets clients sign in%s and there are no "
-		    "users: write users { file PATH; } at the top, or auth off; here",
-		    listener->label, set ? "" : " (auth required is the default)");
-	if (listener->tls == CONFIG_TLS_MODE_OFF && !listener->cleartext_auth)
-		config_error(b->report, place,
-		    "\"%s\" could never offer AUTH: without TLS it needs "
-		    "cleartext-auth yes; or write auth off;",
-		    listener->label);
-}
-
 /* Pairs of listeners that would bind the same socket, or bear the same label. */
 static void check_listener_pair(struct config_builder *b, size_t first, size_t second)
 {
@@ -157,7 +139,7 @@ static void check_listeners(struct config_builder *b)
 {
 	for (size_t i = 0; i < b->config->listener_count; i++) {
 		check_listener_tls(b, &b->config->listeners[i], b->listeners.statements[i]);
-		check_listener_auth(b, &b->config->listeners[i], b->listeners.statements[i]);
+		config_check_listener_auth(b, &b->config->listeners[i], b->listeners.statements[i]);
 		for (size_t j = 0; j <= i; j++)
 			check_listener_pair(b, j, i);
 	}

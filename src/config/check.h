@@ -24,4 +24,8 @@ const struct config_statement *config_find(const struct config_statement *block,
 /* Where a directive of a block stands, or else the block. */
 struct config_place config_place_of(const struct config_statement *block, const char *name);
 
+/* AUTH of one listener (config/check_auth.c). */
+void config_check_listener_auth(struct config_builder *b, const struct config_listener *listener,
+    const struct config_statement *block);
+
 #endif

@@ -45,6 +45,16 @@ struct config_network {
 	unsigned prefix_len;
 };
 
+struct config_networks {
+	struct config_network *items; /* in the order of the file */
+	size_t count;
+};
+
+struct config_rate {
+	unsigned count; /* of messages or recipients; 0: no limit */
+	int64_t per_ms; /* second, minute, hour or day; 0 without limit */
+};
+
 struct config_timeout {
 	int64_t command_ms; /* until the next command is complete */
 	int64_t data_ms;    /* between two reads inside DATA */
@@ -90,6 +100,16 @@ struct config_listener {
 	unsigned connections_per_address; /* loopback and relay_from are exempt */
 	bool cleartext_auth;              /* AUTH is offered without TLS too */
 	unsigned auth_failures_max;
+	unsigned errors_max;   /* wrong commands before 421; a kept message forgives them */
+	unsigned commands_max; /* commands without a kept message before 421 */
+	/* These hold beside those at the top: */
+	struct config_networks deny;           /* 554 at the greeting */
+	struct config_networks proxy_protocol; /* these begin with a PROXY header, always */
+	struct config_networks xclient;        /* these may say XCLIENT */
+	struct config_rate rate;               /* messages of one address */
+	const char *client_ca; /* PEM: clients are asked for certificates of these; NULL: not */
+	const char *const *mechanisms; /* the only ones to be offered; none: see the manual */
+	size_t mechanism_count;
 	bool strict;
 	struct config_timeout timeout; /* its own or the global one */
 };
@@ -235,11 +255,6 @@ struct config_refusal {
 	const char *text;     /* printable ASCII, not empty */
 };
 
-struct config_rate {
-	unsigned count; /* messages; 0: no limit */
-	int64_t per_ms; /* second, minute, hour or day; 0 without limit */
-};
-
 enum config_sender {
 	CONFIG_SENDER_KEEP,
 	CONFIG_SENDER_REPLACE,
@@ -305,6 +320,67 @@ struct config_route {
 	const char *default_domain; /* its own or the global one; NULL: bare addresses stay */
 };
 
+/* ---- users { } ---- */
+
+enum config_store { CONFIG_STORE_FILE, CONFIG_STORE_SQLITE, CONFIG_STORE_DOVECOT };
+#define CONFIG_STORES_MAX 3
+
+/* Who may sign in. Without any of it no listener takes AUTH, but for one with client_ca. */
+struct config_users {
+	enum config_store stores[CONFIG_STORES_MAX]; /* in this order; each once */
+	size_t store_count;
+	const char *file; /* with FILE, else NULL */
+	struct {
+		const char *path, *query; /* with SQLITE, else NULL */
+	} sqlite;
+	const char *dovecot; /* with DOVECOT: the path of its socket; else NULL */
+	struct {
+		const char *file; /* NULL: tokens are not taken */
+		const char *issuer, *audience, *login_claim;
+	} jwks;
+};
+
+/* ---- login PATTERN … { } ---- */
+
+enum config_send_as_kind {
+	CONFIG_SEND_AS_PATTERN, /* "any" is the pattern "*" */
+	CONFIG_SEND_AS_LOGIN,   /* "%login": the login; a bare one with default-domain */
+	CONFIG_SEND_AS_LOCAL,   /* "%login@…": its local part, and a domain of the pattern */
+};
+
+struct config_send_as {
+	const char *text; /* as written */
+	enum config_send_as_kind kind;
+	struct config_pattern pattern; /* PATTERN; LOCAL: of its domain only */
+};
+
+enum config_on_limit {
+	CONFIG_ON_LIMIT_REJECT, /* 451 */
+	CONFIG_ON_LIMIT_HOLD,   /* taken, and held in the queue */
+};
+
+/* What who has signed in under such a name may do; the first that fits holds. */
+struct config_login {
+	struct config_origin origin;
+	const struct config_origin *origins;
+	struct config_pattern *patterns; /* of logins; at least one */
+	size_t pattern_count;
+	struct config_send_as *send_as; /* none: as anybody */
+	size_t send_as_count;
+	struct config_rate rate, recipients;
+	unsigned sessions; /* at one time; 0: no limit */
+	enum config_on_limit on_limit;
+};
+
+/* Who has failed to sign in too often is turned away for a while (account/bans.h). */
+struct config_bans {
+	bool automatic; /* false: only those that an operator adds */
+	unsigned failures, address_failures;
+	int64_t window_ms, first_ms, max_ms;
+	int64_t delay_ms; /* before the first failed login is answered; 0: none */
+	struct config_networks exempt;
+};
+
 /* ---- the whole ---- */
 
 struct config {
@@ -325,9 +401,7 @@ struct config {
 	struct {
 		const char *certificate, *key; /* paths; both or neither (NULL) */
 	} tls;
-	struct {
-		const char *file; /* NULL: no users, and no listener that takes AUTH */
-	} users;
+	struct config_users users;
 	struct {
 		const char *path;
 		uint64_t min_free_bytes;
@@ -336,6 +410,8 @@ struct config {
 	struct {
 		const char *path; /* tokens/, what was learned of hops, bans */
 	} state;
+	struct config_bans bans;
+	struct config_networks deny, proxy_protocol, xclient; /* at every listener */
 	struct {
 		const char *reverse_path; /* NULL: empty, "<>" */
 		const char *from;         /* default: postmaster, else postmaster@hostname */
@@ -357,6 +433,8 @@ struct config {
 	size_t account_count;
 	struct config_route *routes;
 	size_t route_count;
+	struct config_login *logins;
+	size_t login_count;
 
 	_Atomic unsigned references;
 };

@@ -101,6 +101,67 @@ bool config_networks_contain(
 	return false;
 }
 
+bool config_either_contains(const struct config_networks *own, const struct config_networks *top,
+    const struct sockaddr_storage *address)
+{
+	return config_networks_contain(own->items, own->count, address) ||
+	       config_networks_contain(top->items, top->count, address);
+}
+
+/* ---- logins ---- */
+
+const struct config_login *config_login_find(const struct config *config, struct span login)
+{
+	for (size_t i = 0; i < config->login_count; i++)
+		if (any_pattern_matches(
+			config->logins[i].patterns, config->logins[i].pattern_count, login))
+			return &config->logins[i];
+	return NULL;
+}
+
+/* The login itself; a bare one is an address only with the default domain. */
+static bool is_login(const struct config *config, struct span login, struct span address)
+{
+	struct span local, domain;
+	if (span_find(login, '@') < login.len)
+		return span_equal_nocase(login, address);
+	return config->default_domain && config_address_split(address, &local, &domain) &&
+	       span_equal_nocase(local, login) &&
+	       span_equal_nocase(domain, span_from_string(config->default_domain));
+}
+
+static bool has_local_of(
+    const struct config_pattern *pattern, struct span login, struct span address)
+{
+	struct span local, domain, own, ignored;
+	config_address_split(login, &own, &ignored);
+	return config_address_split(address, &local, &domain) && span_equal_nocase(local, own) &&
+	       config_pattern_matches_domain(pattern, domain);
+}
+
+static bool allows(const struct config *config, const struct config_send_as *send_as,
+    struct span login, struct span address)
+{
+	switch (send_as->kind) {
+	case CONFIG_SEND_AS_PATTERN:
+		return config_pattern_matches(&send_as->pattern, address);
+	case CONFIG_SEND_AS_LOGIN:
+		return is_login(config, login, address);
+	case CONFIG_SEND_AS_LOCAL:
+		return has_local_of(&send_as->pattern, login, address);
+	}
+	return false;
+}
+
+bool config_login_may_send_as(const struct config *config, const struct config_login *rule,
+    struct span login, struct span address)
+{
+	for (size_t i = 0; i < rule->send_as_count; i++)
+		if (allows(config, &rule->send_as[i], login, address))
+			return true;
+	return rule->send_as_count == 0;
+}
+
 /* ---- routes ---- */
 
 static bool listener_matches(const struct config_match *match, const char *listener)

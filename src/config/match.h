@@ -38,6 +38,12 @@ size_t config_route_find(
 /* The domain block for a domain name (without "@"), the first that fits, or NULL. */
 const struct config_domain *config_domain_find(const struct config *config, struct span domain);
 
+/* The login block for a login, the first that fits, or NULL. */
+const struct config_login *config_login_find(const struct config *config, struct span login);
+/* Whether the block lets this login send under an address; empty is the null reverse-path. */
+bool config_login_may_send_as(const struct config *config, const struct config_login *rule,
+    struct span login, struct span address);
+
 bool config_pattern_matches(const struct config_pattern *pattern, struct span address);
 bool config_pattern_matches_domain(const struct config_pattern *pattern, struct span domain);
 /* A v4-mapped IPv6 address is looked up as IPv4. */
@@ -45,6 +51,9 @@ bool config_network_contains(
     const struct config_network *network, const struct sockaddr_storage *address);
 bool config_networks_contain(
     const struct config_network *networks, size_t count, const struct sockaddr_storage *address);
+/* In one of the two: those of a listener, and those at the top. */
+bool config_either_contains(const struct config_networks *own, const struct config_networks *top,
+    const struct sockaddr_storage *address);
 
 /* Splits at the last "@". False when there is none; then *local_out is all of it. */
 bool config_address_split(struct span address, struct span *local_out, struct span *domain_out);

@@ -17,6 +17,7 @@
 
 CONFIG_READER(address) /* of struct config_listener */
 CONFIG_READER(relay_from)
+CONFIG_READER(listen_mechanisms)
 CONFIG_READER(recipients) /* of struct config_domain */
 CONFIG_READER(alias)
 CONFIG_READER(deliver)
@@ -32,7 +33,13 @@ CONFIG_READER(sender)
 CONFIG_READER(header_from)
 CONFIG_READER(route_alias)
 CONFIG_READER(source)
+CONFIG_READER(send_as) /* of struct config_login */
 CONFIG_READER(log) /* of struct config */
+CONFIG_READER(users_file)
+CONFIG_READER(users_dovecot)
+
+/* A struct config_networks at the row's offset, in any object. */
+CONFIG_READER(networks)
 
 /* ---- what the readers share ---- */
 
@@ -52,6 +59,10 @@ bool config_take_via(
 /* "file PATH": the path, from word number at on; NULL after an error. */
 const char *config_take_file_path(
     struct config_builder *b, const struct config_statement *statement, size_t at);
+/* The names as the table of mechanisms writes them, each once. */
+const char *const *config_take_mechanisms(
+    struct config_builder *b, const struct config_statement *statement, size_t *count_out);
+bool config_put_mechanisms(const char *const *names, size_t count, struct buf *out);
 /* As it may be read again from any directory. */
 bool config_put_via(struct buf *out, const struct config_via *via);
 
@@ -79,10 +90,15 @@ void config_read_domain(struct config_builder *b, const struct config_directive 
     const struct config_statement *statement, void *object);
 void config_read_named_account(struct config_builder *b, const struct config_directive *d,
     const struct config_statement *statement, void *object);
+/* As config_read_block(); the users are one store more. */
+void config_read_users_sqlite(struct config_builder *b, const struct config_directive *d,
+    const struct config_statement *statement, void *object);
 /* object is the account. */
 void config_read_oauth(struct config_builder *b, const struct config_directive *d,
     const struct config_statement *statement, void *object);
 void config_read_route(struct config_builder *b, const struct config_directive *d,
+    const struct config_statement *statement, void *object);
+void config_read_login(struct config_builder *b, const struct config_directive *d,
     const struct config_statement *statement, void *object);
 
 #endif

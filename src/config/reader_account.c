@@ -70,8 +70,7 @@ static bool is_among(const char *const *names, size_t count, const char *name)
 	return false;
 }
 
-/* The names as the table of mechanisms writes them, each once. */
-static const char *const *take_mechanisms(
+const char *const *config_take_mechanisms(
     struct config_builder *b, const struct config_statement *statement, size_t *count_out)
 {
 	const char **names = NULL;
@@ -89,7 +88,7 @@ static const char *const *take_mechanisms(
 	return names;
 }
 
-static bool put_mechanisms(const char *const *names, size_t count, struct buf *out)
+bool config_put_mechanisms(const char *const *names, size_t count, struct buf *out)
 {
 	bool done = count > 0;
 	for (size_t i = 0; i < count; i++)
@@ -101,28 +100,28 @@ void config_read_mechanisms(struct config_builder *b, const struct config_direct
     const struct config_statement *statement, void *object)
 {
 	struct config_account *account = object;
-	account->mechanisms = take_mechanisms(b, statement, &account->mechanism_count);
+	account->mechanisms = config_take_mechanisms(b, statement, &account->mechanism_count);
 }
 
 bool config_print_mechanisms(const struct config_directive *d, const void *object, size_t n,
     struct buf *out, struct config_origin *origin_out)
 {
 	const struct config_account *account = object;
-	return n == 0 && put_mechanisms(account->mechanisms, account->mechanism_count, out);
+	return n == 0 && config_put_mechanisms(account->mechanisms, account->mechanism_count, out);
 }
 
 void config_read_route_mechanisms(struct config_builder *b, const struct config_directive *d,
     const struct config_statement *statement, void *object)
 {
 	struct config_route *route = object;
-	route->mechanisms = take_mechanisms(b, statement, &route->mechanism_count);
+	route->mechanisms = config_take_mechanisms(b, statement, &route->mechanism_count);
 }
 
 bool config_print_route_mechanisms(const struct config_directive *d, const void *object, size_t n,
     struct buf *out, struct config_origin *origin_out)
 {
 	const struct config_route *route = object;
-	return n == 0 && put_mechanisms(route->mechanisms, route->mechanism_count, out);
+	return n == 0 && config_put_mechanisms(route->mechanisms, route->mechanism_count, out);
 }
 
 /* ---- oauth ---- */

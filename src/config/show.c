@@ -2,6 +2,7 @@
 #include "config/show.h"
 
 #include "base/memory.h"
+#include "config/reader.h"
 #include "config/table.h"
 #include "config/value.h"
 
@@ -119,10 +120,11 @@ static bool is_shown(const struct config_directive *d, enum config_block block)
 	return d->block == block && !(d->flags & (CONFIG_FLAG_LATER | CONFIG_FLAG_HIDDEN));
 }
 
-/* A block whose required values are absent is itself absent. */
+/* A block whose required values are absent is itself absent; users, when nobody is named. */
 static bool block_is_absent(enum config_block block, const void *object)
 {
-	bool absent = false;
+	const struct config_users *users = &((const struct config *)object)->users;
+	bool absent = block == CONFIG_BLOCK_USERS && !users->store_count && !users->jwks.file;
 	struct buf value;
 	buf_init(&value, LINE_MAX_BYTES);
 	for (size_t i = 0; i < config_directive_count; i++) {
@@ -179,21 +181,54 @@ static bool is_obeyed(const struct config_directive *d, const void *object)
 	return !(d->flags & CONFIG_FLAG_DELIVERY) || !route->refuse.code;
 }
 
-/* The directives of a block and of those within the same object. */
+/* A directive, or a block within the same object. */
+static void show_directive(struct show *s, const struct config_directive *d, const void *object,
+    const struct config_origin *origins)
+{
+	if (d->child == CONFIG_BLOCK_TOP)
+		show_row(s, d, object, origins);
+	else if (d->child == CONFIG_BLOCK_OAUTH)
+		show_oauth(s, d, object);
+	else if (config_blocks[d->child].object == config_blocks[d->block].object)
+		show_values(s, d, object, origins);
+}
+
+/* The stores are asked in the order in which they stand: they are shown first, and in it. Returns
+   those shown, a bit each. */
+static unsigned show_stores(
+    struct show *s, const struct config *config, const struct config_origin *origins)
+{
+	static const char *const names[] = {
+		[CONFIG_STORE_FILE] = "file",
+		[CONFIG_STORE_SQLITE] = "sqlite",
+		[CONFIG_STORE_DOVECOT] = "dovecot",
+	};
+	unsigned shown = 0;
+	for (size_t i = 0; i < config->users.store_count; i++) {
+		enum config_store store = config->users.stores[i];
+		show_directive(
+		    s, config_directive_find(CONFIG_BLOCK_USERS, names[store]), config, origins);
+		shown |= 1u << store;
+	}
+	return shown;
+}
+
+static bool is_among(const struct config_directive *d, unsigned stores)
+{
+	return (d->read == config_read_users_file && (stores & 1u << CONFIG_STORE_FILE)) ||
+	       (d->read == config_read_users_sqlite && (stores & 1u << CONFIG_STORE_SQLITE)) ||
+	       (d->read == config_read_users_dovecot && (stores & 1u << CONFIG_STORE_DOVECOT));
+}
+
+/* The directives of a block. */
 static void show_block(struct show *s, enum config_block block, const void *object,
     const struct config_origin *origins)
 {
-	enum config_object kind = config_blocks[block].object;
+	unsigned stores = block == CONFIG_BLOCK_USERS ? show_stores(s, object, origins) : 0;
 	for (size_t i = 0; i < config_directive_count; i++) {
 		const struct config_directive *d = &config_directives[i];
-		if (!is_shown(d, block) || !is_obeyed(d, object))
-			continue;
-		if (d->child == CONFIG_BLOCK_TOP)
-			show_row(s, d, object, origins);
-		else if (d->child == CONFIG_BLOCK_OAUTH)
-			show_oauth(s, d, object);
-		else if (config_blocks[d->child].object == kind)
-			show_values(s, d, object, origins);
+		if (is_shown(d, block) && is_obeyed(d, object) && !is_among(d, stores))
+			show_directive(s, d, object, origins);
 	}
 }
 
@@ -265,6 +300,17 @@ static void show_routes(struct show *s, const struct config *config)
 	}
 }
 
+static void show_logins(struct show *s, const struct config *config)
+{
+	for (size_t i = 0; i < config->login_count; i++) {
+		const struct config_login *login = &config->logins[i];
+		open_object(s, CONFIG_BLOCK_LOGIN);
+		for (size_t j = 0; j < login->pattern_count; j++)
+			put_label(s, login->patterns[j].text);
+		close_object(s, CONFIG_BLOCK_LOGIN, login, login->origins, login->origin);
+	}
+}
+
 bool config_show(const struct config *config, struct buf *out)
 {
 	struct show s = { .out = out, .good = true };
@@ -273,5 +319,6 @@ bool config_show(const struct config *config, struct buf *out)
 	show_domains(&s, config);
 	show_accounts(&s, config);
 	show_routes(&s, config);
+	show_logins(&s, config);
 	return s.good;
 }

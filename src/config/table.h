@@ -17,10 +17,13 @@ enum config_block {
 	CONFIG_BLOCK_RETRY,
 	CONFIG_BLOCK_TLS,
 	CONFIG_BLOCK_USERS,
+	CONFIG_BLOCK_USERS_SQLITE,
+	CONFIG_BLOCK_USERS_JWKS,
 	CONFIG_BLOCK_SPOOL,
 	CONFIG_BLOCK_STATE,
 	CONFIG_BLOCK_BOUNCE,
 	CONFIG_BLOCK_ADMIN,
+	CONFIG_BLOCK_BANS,
 	CONFIG_BLOCK_LISTEN,
 	CONFIG_BLOCK_LISTEN_TIMEOUT,
 	CONFIG_BLOCK_DOMAIN,
@@ -28,6 +31,7 @@ enum config_block {
 	CONFIG_BLOCK_OAUTH,
 	CONFIG_BLOCK_ROUTE,
 	CONFIG_BLOCK_ROUTE_RETRY,
+	CONFIG_BLOCK_LOGIN,
 	CONFIG_BLOCK_COUNT,
 };
 
@@ -38,6 +42,7 @@ enum config_object {
 	CONFIG_OBJECT_ACCOUNT,
 	CONFIG_OBJECT_OAUTH, /* of an account */
 	CONFIG_OBJECT_ROUTE,
+	CONFIG_OBJECT_LOGIN,
 	CONFIG_OBJECT_COUNT,
 };
 
@@ -76,7 +81,7 @@ struct config_directive {
 	const char *name;
 	const char *value, *fallback, *meaning;
 	const struct config_type *type; /* of a plain value, else NULL */
-	size_t offset;                  /* of the member in its object */
+	size_t offset;                  /* of the member in its object, if its reader wants it */
 	int64_t min, max;
 	unsigned flags;
 	enum config_block child; /* the block it opens, else CONFIG_BLOCK_TOP */

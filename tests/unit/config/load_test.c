@@ -47,6 +47,17 @@ static void every_global_directive_is_obeyed(void **state)
 	assert_string_equal(c->tls.certificate, "/etc/frank/cert.pem");
 	assert_string_equal(c->tls.key, "/etc/frank/key.pem");
 	assert_string_equal(c->users.file, "/etc/frank/users");
+	assert_int_equal(c->users.store_count, 3);
+	assert_int_equal(c->users.stores[0], CONFIG_STORE_DOVECOT);
+	assert_int_equal(c->users.stores[1], CONFIG_STORE_SQLITE);
+	assert_int_equal(c->users.stores[2], CONFIG_STORE_FILE);
+	assert_string_equal(c->users.dovecot, "/run/auth");
+	assert_string_equal(c->users.sqlite.path, "/etc/frank/u.db");
+	assert_string_equal(c->users.sqlite.query, "SELECT 1");
+	assert_string_equal(c->users.jwks.file, "/etc/frank/keys.jwks");
+	assert_string_equal(c->users.jwks.issuer, "https://id.example.org");
+	assert_string_equal(c->users.jwks.audience, "smtp");
+	assert_string_equal(c->users.jwks.login_claim, "email");
 	assert_string_equal(c->spool.path, "/srv/spool");
 	assert_int_equal(c->spool.min_free_bytes, 1 << 30);
 	assert_int_equal(c->spool.history_ms, 86400000);
@@ -90,6 +101,11 @@ static void every_directive_of_a_listener_is_obeyed(void **state)
 	assert_int_equal(l->connections_per_address, 7);
 	assert_true(l->cleartext_auth);
 	assert_int_equal(l->auth_failures_max, 3);
+	assert_int_equal(l->mechanism_count, 2);
+	assert_string_equal(l->mechanisms[0], "CRAM-MD5");
+	assert_string_equal(l->mechanisms[1], "PLAIN");
+	assert_null(l->client_ca);
+	assert_string_equal(c->listeners[1].client_ca, "/etc/frank/ca.pem");
 	assert_true(l->strict);
 	assert_int_equal(l->timeout.command_ms, 5000);
 	assert_int_equal(l->timeout.data_ms, 6000);
@@ -359,7 +375,7 @@ static void no_directive_is_left_out_of_these_tests(void **state)
 	static const char *const openings[] = { "hostname ", "listen lan ", "domain example.org ",
 		"account up ", "route *@example.net " };
 	static const char *const excluded[] = { "# refuse:", "# login:", "# password-file:",
-		"# password-command:", "# oauth:", "kerberos no;" };
+		"# password-command:", "# oauth:", "kerberos no;", "# client-ca:" };
 	const struct config *c = load(full_config);
 	struct buf shown;
 	buf_init(&shown, 1 << 20);
