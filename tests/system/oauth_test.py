@@ -415,6 +415,53 @@ def test_a_hop_that_rejects_a_token_gets_another_one_once(stage):
     check(len(provider.refreshes()) <= 2, 'a token that is new is not refreshed again and again')
 
 
+def test_two_relays_with_one_state_directory_use_no_refresh_token_twice(stage):
+    provider = IdentityProvider(stage, lifetime=2)
+    first = Frank(stage, extra=provider.account('ms', LOGIN), start=False)
+    sign_in(first, provider)
+    second = Frank(stage, extra=provider.account('ms', LOGIN), start=False)
+    second.state = first.state
+    second.configure()
+    first.start()
+    second.start()
+    provider.wait_asked(6, grant_type='refresh_token')
+    for frank in (first, second):
+        wait_state(frank, 'valid')
+        check_equal(frank.events('token-broken'), [])
+    check_equal(provider.reused, [])
+
+
+def test_a_full_disk_keeps_the_rotated_token_until_there_is_room(stage):
+    provider = IdentityProvider(stage, lifetime=8)
+    hop = make_hop(stage, provider)
+    frank = Frank(stage, route(provider, hop), extra=provider.account('ms', LOGIN), start=False)
+    tokens = os.path.join(frank.state, 'tokens')
+    os.makedirs(tokens, mode=0o700)
+    check_equal(run(['mount', '-t', 'tmpfs', '-o', 'size=64k,mode=0700', 'tmpfs', tokens]).returncode, 0)
+    stage.defer(run, ['umount', '-l', tokens])
+    frank.start()
+    sign_in(frank, provider)
+    filler = os.path.join(tokens, 'filler')
+    fd = os.open(filler, os.O_WRONLY | os.O_CREAT)
+    try:
+        while True:
+            os.write(fd, b'x' * 4096)
+    except OSError:
+        os.close(fd)
+    stored = token_file(frank)['refresh_token']
+    frank.wait_event('token-broken', 'No space left', timeout=20)
+    send(frank)
+    hop.wait_messages(1)
+    check_equal(token_file(frank)['refresh_token'], stored)
+    check_equal(len(provider.refreshes()), 1, 'nothing is asked before what came is stored')
+    check_equal(frank.command('status').returncode, 1)
+    os.unlink(filler)
+    wait_for(lambda: token_file(frank)['refresh_token'] != stored, 'the token is stored', 20)
+    wait_for(lambda: frank.command('status').returncode == 0, 'all is well again', 20)
+    provider.wait_asked(2, grant_type='refresh_token')
+    check_equal(provider.reused, [])
+
+
 def test_tokens_go_to_nobody_but_their_provider(stage):
     provider, other = IdentityProvider(stage, lifetime=2), IdentityProvider(stage)
     frank = Frank(stage, extra=provider.account('ms', LOGIN))
