@@ -5,6 +5,7 @@
 #include "base/moment.h"
 #include "relay/bind.h"
 #include "relay/events.h"
+#include "relay/learned_keeper.h"
 #include "relay/tokens.h"
 #include "relay/watch.h"
 #include "spool/store.h"
@@ -318,6 +319,7 @@ static void shut_down(struct control *c)
 		lane_join(&c->lanes[i]);
 	account_checker_destroy(&c->checker);
 	account_census_destroy(&c->census);
+	learned_keeper_end(c);
 	schedule_fini(&c->schedule);
 }
 
@@ -388,6 +390,7 @@ bool control_run(const struct control_options *options, struct fault *fault_out)
 	tokens_set(&control);
 	schedule_start(&control.schedule, control.keeper, control.lanes,
 	    control.services.lane_count, control.setup);
+	learned_keeper_start(&control);
 	control_hand_out(&control, options->sockets);
 	if (options->sockets->admin_fd >= 0)
 		control.admin = admin_create(&control, options->sockets->admin_fd);

@@ -38,7 +38,8 @@ struct control {
 	struct net_loop loop;
 	struct inbox from_lanes;
 	uv_signal_t on_term, on_int, on_hup;
-	struct net_timer stop_timer, certificate_timer;
+	struct net_timer stop_timer, certificate_timer, learned_timer;
+	char *learned_path;
 	control_load_fn *load;
 	void *load_context;
 

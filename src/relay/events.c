@@ -31,6 +31,8 @@ static const struct row {
 	[EVENT_PASSWORD_CHANGED] = { "password-changed", LOG_LEVEL_INFO,
 	    "A next hop has refused a password, and its file or command gives another one now, "
 	    "which was loaded." },
+	[EVENT_STATE_TROUBLE] = { "state-trouble", LOG_LEVEL_WARNING,
+	    "What was learned of next hops cannot be kept or read; it is learned anew." },
 	[EVENT_SESSION_REFUSED] = { "session-refused", LOG_LEVEL_WARNING,
 	    "A client was turned away because too many are connected." },
 	[EVENT_SESSION_CLOSED] = { "session-closed", LOG_LEVEL_INFO,

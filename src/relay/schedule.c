@@ -287,9 +287,40 @@ bool schedule_forget_hop(struct schedule *s, struct span key)
 	if (!hop)
 		return false;
 	memset(&hop->learned, 0, sizeof(hop->learned));
+	s->learned_news = true;
 	hop_set_setup(hop, hop->setup, schedule_clock_ms(s));
 	schedule_is_due_at(s, hop, schedule_now_ms(s));
 	return true;
+}
+
+json_t *schedule_learned_json(struct schedule *s)
+{
+	json_t *array = json_array();
+
+	s->learned_news = false;
+	LIST_FOR_EACH (position, &s->hop_list) {
+		const struct hop *hop = LIST_ENTRY(position, struct hop, link);
+		json_t *object = learned_hop_json(hop->key, &hop->learned);
+		if (object)
+			json_array_append_new(array, object);
+	}
+	return array;
+}
+
+/* Only of hops that are configured: what is gone is forgotten. */
+void schedule_set_learned(struct schedule *s, const json_t *hops)
+{
+	const json_t *object;
+	size_t i;
+
+	json_array_foreach(hops, i, object)
+	{
+		struct upstream_learned learned;
+		const char *key;
+		if (learned_hop_read(object, &key, &learned) &&
+		    setup_hop_by_key(s->setup, span_from_string(key)))
+			schedule_hop(s, span_from_string(key))->learned = learned;
+	}
 }
 
 void schedule_resume_hop(struct schedule *s, struct hop *hop)

@@ -17,6 +17,7 @@
 #include "net/loop.h"
 #include "relay/hop.h"
 #include "relay/inbox.h"
+#include "relay/learned.h"
 #include "relay/lane.h"
 #include "spool/keeper.h"
 
@@ -44,7 +45,7 @@ struct schedule {
 	uint64_t last_slot;
 	unsigned next_lane;
 	int64_t arrived_ms; /* wall: when new mail came last */
-	size_t hand_count; /* deliveries in memory, those with slots included */
+	size_t hand_count;  /* deliveries in memory, those with slots included */
 	size_t body_bytes;
 	size_t uncommitted;
 	struct mailbox_chain *to_lane; /* one a lane, posted at the end of the turn */
@@ -56,6 +57,8 @@ struct schedule {
 	/* A hop has refused the password of this account, which may be another one by now. */
 	void (*on_refused)(void *owner, const struct setup_account *account);
 	void *refused_owner;
+
+	bool learned_news; /* of a hop, since schedule_learned_json() */
 
 	struct net_timer timer;
 	int64_t timer_at_ms; /* monotonic; 0: not running */
@@ -98,6 +101,10 @@ void schedule_resume_hop(struct schedule *s, struct hop *hop);
    may be nested. Once the turn's mail is posted the rest is on disk. */
 void schedule_freeze_hop(struct schedule *s, struct hop *hop);
 void schedule_thaw_hop(struct schedule *s, struct hop *hop);
+
+/* What is known of all hops, for relay/learned.h; and back at the start. */
+json_t *schedule_learned_json(struct schedule *s);
+void schedule_set_learned(struct schedule *s, const json_t *hops);
 
 /* When the hop's pause ends, by the wall clock; 0: it is not paused. */
 int64_t schedule_pause_ends_ms(struct schedule *s, const struct hop *hop);

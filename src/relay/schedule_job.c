@@ -2,6 +2,7 @@
 #include "relay/schedule_private.h"
 
 #include "base/memory.h"
+#include "relay/events.h"
 #include "relay/local.h"
 #include "relay/outcome.h"
 
@@ -235,11 +236,34 @@ void schedule_dispatch(struct schedule *s, struct hop *hop)
 
 /* ---- progress ---- */
 
-static void learn(struct hop *hop, const struct upstream_learned *learned)
+/* What a session found out that the next ones will use. */
+static void log_learned(const struct hop *hop, const struct upstream_learned *learned)
+{
+	enum sasl_mechanism mechanism;
+	struct log_line line;
+	enum sasl_way way;
+
+	if (!sasl_mechanism_find(span_from_string(learned->mechanism), &mechanism))
+		return;
+	way = learned->memory.way[mechanism];
+	if (strcmp(hop->learned.mechanism, learned->mechanism) == 0 &&
+	    hop->learned.memory.way[mechanism] == way)
+		return;
+	event_begin(&line, EVENT_HOP_LEARNED);
+	log_text(&line, "hop", hop->key);
+	log_text(&line, "mechanism", learned->mechanism);
+	if (way != SASL_WAY_UNKNOWN)
+		log_text(&line, "initial-response", way == SASL_WAY_WITH_INITIAL ? "yes" : "no");
+	log_end(&line);
+}
+
+static void learn(struct schedule *s, struct hop *hop, const struct upstream_learned *learned)
 {
 	if (!learned)
 		return;
+	s->learned_news = true;
 	if (learned->greeted) {
+		log_learned(hop, learned);
 		hop->learned = *learned;
 		return;
 	}
@@ -299,7 +323,7 @@ void schedule_progress(struct schedule *s, struct job_progress *progress)
 
 	assert(slot);
 	hop = slot->hop;
-	learn(hop, progress->learned);
+	learn(s, hop, progress->learned);
 	switch (progress->kind) {
 	case JOB_ATTEMPTED:
 	case JOB_DAMAGED:

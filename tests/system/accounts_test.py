@@ -127,6 +127,30 @@ def test_a_hop_that_ignores_initial_responses_is_remembered(stage):
     check_equal(hop.sessions[-1].logins, [('LOGIN', 'test', 'secret')])
 
 
+def test_what_was_learned_of_a_hop_outlives_a_restart(stage):
+    hop = ScriptedServer(stage, ehlo=['AUTH LOGIN'],
+                         replies={'AUTH': scripted.login_without_initial_response})
+    frank = Frank(stage, route(stage, hop, 'initial-response yes;'))
+    send(frank)
+    hop.wait_messages(1)
+    frank.wait_queue_empty()
+    frank.wait_event('hop-learned', 'mechanism=LOGIN', 'initial-response=no')
+    frank.restart()
+    found = the_hop(frank)
+    check_equal((found['worked'], found['initial_response']), ('LOGIN', 'no'))
+    check('last_ok' in found, str(found))
+    send(frank)
+    hop.wait_messages(2)
+    check_equal([line for line in hop.sessions[-1].lines if line.startswith('AUTH')],
+                ['AUTH LOGIN'])
+    check_equal(frank.command('hop', 'forget', '127.0.0.1').returncode, 0)
+    frank.stop()
+    stage.write(os.path.join(frank.state, 'hops.json'), '{"hops": [')
+    frank.start()
+    frank.wait_event('state-trouble', 'makes no sense')
+    check('worked' not in the_hop(frank), 'nothing is known')
+
+
 def test_a_hop_that_offers_only_what_cannot_work_is_paused_with_both_lists(stage):
     hop = ScriptedServer(stage, ehlo=['AUTH GSSAPI XOAUTH2'])
     frank = Frank(stage, route(stage, hop))
