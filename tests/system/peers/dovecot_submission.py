@@ -33,6 +33,8 @@ first_valid_uid = 1
 auth_verbose = yes
 # A refused login is not made to wait, nor is the next one from the same address.
 auth_failure_delay = 0
+# Ten is the default; Dovecot 2.4.1 falls over its own refusal of the next one.
+mail_max_userip_connections = 100
 auth_mechanisms = {mechanisms}
 auth_krb5_keytab = {keytab}
 auth_gssapi_hostname = "$ALL"
