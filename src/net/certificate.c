@@ -47,6 +47,20 @@ int64_t certificate_expires_ms(const X509 *certificate)
 	return to_wall_ms(X509_get0_notAfter(certificate));
 }
 
+/* ---- fingerprint ---- */
+
+void certificate_fingerprint(const X509 *certificate, char out[96])
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	out[0] = '\0';
+	if (!X509_digest(certificate, EVP_sha256(), digest, &len))
+		return;
+	for (unsigned i = 0; i < len && i < 32; i++)
+		snprintf(out + 3 * i, 4, "%02X%s", digest[i], i + 1 < len ? ":" : "");
+}
+
 /* ---- files ---- */
 
 static bool is_current(X509 *leaf, const char *path, struct fault *fault_out)

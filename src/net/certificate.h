@@ -36,6 +36,9 @@ void certificate_explain(struct buf *b, int verify_error, X509 *certificate, con
 /* "a.example, *.b.example, 192.0.2.1": the names in the certificate, at most 8, escaped. */
 void certificate_append_names(struct buf *b, X509 *certificate);
 
+/* The SHA-256 of its DER, as "openssl x509 -fingerprint -sha256" shows it. */
+void certificate_fingerprint(const X509 *certificate, char out[96]);
+
 /* When it ends, in wall milliseconds. */
 int64_t certificate_expires_ms(const X509 *certificate);
 

@@ -5,20 +5,31 @@
 /*
  * TLS contexts: what all connections of one role and configuration share. They are made once (at
  * start, at reload), checked when they are made, never changed afterwards, and shared by all
- * threads through references. A reload makes new ones; connections keep theirs. TLS 1.2 is the
- * least.
+ * threads through references. A reload makes new ones; connections keep theirs.
  */
 
 #include "base/fault.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-struct ssl_ctx_st;
+/* How far back a side goes. */
+enum tls_level {
+	TLS_LEVEL_INTERMEDIATE, /* TLS 1.2 and 1.3 */
+	TLS_LEVEL_MODERN,       /* 1.3 alone */
+	/* 1.0 and 1.1 too (RFC 8996 forbids them), with CBC, SHA-1, key exchange by RSA, short
+	   keys, and peers that know nothing of secure renegotiation (RFC 5746). */
+	TLS_LEVEL_LEGACY,
+};
 
 /* ---- server ---- */
 
 struct tls_server_context;
+
+struct tls_pair_paths {
+	const char *certificate, *key;
+};
 
 /* PEM files. */
 struct tls_server_policy {
@@ -29,6 +40,12 @@ struct tls_server_policy {
 	   Sessions are then not resumed, so that each shows its certificate again. NULL: they
 	   are not asked. */
 	const char *client_ca_path;
+	enum tls_level level;
+	/* Further certificates: a client that asks for a name (SNI, RFC 6066, 3) is shown those
+	   for it, the first of each kind of key. The pair above is for the others, with those
+	   beside it that are for one of its names and have another kind of key: ECDSA and RSA. */
+	const struct tls_pair_paths *more;
+	size_t more_count;
 };
 
 /*
@@ -44,20 +61,29 @@ void tls_server_context_unref(struct tls_server_context **context); /* clears th
 
 /* Whether one of the files is another one, or has changed, since the context was made. */
 bool tls_server_context_is_stale(const struct tls_server_context *context);
-/* When the certificate ends, in wall milliseconds. */
+/* When the first of its certificates ends, in wall milliseconds. */
 int64_t tls_server_context_expires_ms(const struct tls_server_context *context);
 
-/* ---- client ---- */
+#define TLS_FINGERPRINT_MAX 96 /* "9F:86:…": SHA-256, with its NUL */
 
-enum tls_version {
-	TLS_VERSION_1_2,
-	TLS_VERSION_1_3,
+struct tls_certificate_info {
+	const char *path; /* lives as long as the context; and so does kind */
+	int64_t expires_ms;
+	bool is_rsa;
+	const char *kind; /* "RSA", "EC", "ED25519" */
+	char fingerprint[TLS_FINGERPRINT_MAX];
 };
+
+/* Its certificates, from 0 on, in the order of the policy. False behind the last one. */
+bool tls_server_context_certificate(
+    const struct tls_server_context *context, size_t index, struct tls_certificate_info *info_out);
+
+/* ---- client ---- */
 
 struct tls_client_policy {
 	bool verify;            /* chain and name must be good, else the handshake fails */
 	const char *trust_path; /* PEM file or hashed directory; NULL: the system's */
-	enum tls_version version_min;
+	enum tls_level level;
 	/* Shown to servers that ask for one (SASL's EXTERNAL); both or neither (NULL). Checked as
 	   the server's pair is. */
 	const char *certificate_path, *key_path;
