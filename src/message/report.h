@@ -62,7 +62,7 @@ struct message_report {
 	struct span header;              /* the original from its first byte; the report takes it up
 					    to the empty line, or up to its own limit */
 	bool whole;                      /* header is all of the original, and all of it is to be
-					    returned; it is not when no part of a message can hold it */
+					    returned; not done when no part can hold it */
 	bool utf8_header;                /* the original is one of RFC 6532 */
 
 	const struct message_report_recipient *recipients;

@@ -5,8 +5,8 @@
 /*
  * Envelopes and deliveries as bytes in a row. Numbers are LEB128 (at most ten bytes), texts are
  * their length and their bytes, times are signed by zigzag. The first byte is the version of the
- * form; later versions add at the end of an envelope, and of each recipient. Rows of every version are
- * read, and the latest is written. Reading trusts nothing: a row may be damaged.
+ * form; later versions add at the end of an envelope, and of each recipient. Rows of every version
+ * are read, and the latest is written. Reading trusts nothing: a row may be damaged.
  *
  *	1	as the first Frank wrote it
  *	2	envelope: ENVID; recipient: NOTIFY and ORCPT (RFC 3461)
