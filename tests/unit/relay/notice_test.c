@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "fixture.h"
 
+#include "base/memory.h"
 #include "relay/notice.h"
+#include "smtp/notify.h"
 
 #include <string.h>
 
@@ -113,6 +115,65 @@ static void test_a_delay_says_that_it_is_one(void **state)
 	spool_draft_destroy(&draft);
 }
 
+static const struct wish_case {
+	unsigned notify;
+	bool failure, delay, success;
+} wish_cases[] = {
+	{ 0, true, true, false },
+	{ SMTP_NOTIFY_NEVER, false, false, false },
+	{ SMTP_NOTIFY_FAILURE, true, false, false },
+	{ SMTP_NOTIFY_DELAY, false, true, false },
+	{ SMTP_NOTIFY_SUCCESS, false, false, true },
+	{ SMTP_NOTIFY_SUCCESS | SMTP_NOTIFY_FAILURE | SMTP_NOTIFY_DELAY, true, true, true },
+};
+
+static void test_the_sender_hears_what_it_wants_to(void **state)
+{
+	static const char *const to[] = { "b@a.example", NULL };
+
+	for (size_t i = 0; i < ARRAY_LEN(wish_cases); i++) {
+		const struct wish_case *c = &wish_cases[i];
+		struct spool_delivery *d =
+		    fixture_delivery("s@x.example", "smtp://a.example", to, 0);
+		struct spool_delivery *from_nobody =
+		    fixture_delivery("", "smtp://a.example", to, 0);
+		struct spool_recipient *r = &d->recipients[0];
+
+		r->notify = c->notify;
+		assert_int_equal(notice_is_wanted(d, r, MESSAGE_REPORT_FAILURE), c->failure);
+		assert_int_equal(notice_is_wanted(d, r, MESSAGE_REPORT_DELAY), c->delay);
+		assert_int_equal(notice_is_wanted(d, r, MESSAGE_REPORT_RELAYED), c->success);
+		assert_int_equal(notice_is_wanted(d, r, MESSAGE_REPORT_DELIVERED), c->success);
+		assert_false(notice_is_wanted(from_nobody, r, MESSAGE_REPORT_RELAYED));
+		r->notify_passed_on = true; /* then the hop tells */
+		assert_false(notice_is_wanted(d, r, MESSAGE_REPORT_RELAYED));
+		assert_int_equal(notice_is_wanted(d, r, MESSAGE_REPORT_FAILURE), c->failure);
+		spool_delivery_destroy(&d);
+		spool_delivery_destroy(&from_nobody);
+	}
+}
+
+static void test_what_needs_tls_is_never_returned_whole(void **state)
+{
+	static const char *const to[] = { "bad@a.example", NULL };
+	static const bool about[SPOOL_RECIPIENTS_MAX] = { true };
+
+	for (unsigned tls = 0; tls < 2; tls++) {
+		struct spool_delivery *delivery = delivery_with_body(
+		    "s@x.example", to, SPOOL_FLAG_RETURN_FULL | (tls ? SPOOL_FLAG_REQUIRETLS : 0));
+		struct spool_draft *draft;
+
+		delivery->recipients[0].state = SPOOL_RECIPIENT_FAILED;
+		spool_text_set(&delivery->recipients[0].orcpt, SPAN("rfc822;a+2Bb@c"));
+		delivery->message->size = spool_body_span(delivery->owner).len;
+		draft = make(delivery, MESSAGE_REPORT_FAILURE, about);
+		assert_non_null(draft);
+		assert_int_equal(says(draft, "SECRET BODY"), !tls);
+		assert_true(says(draft, "Original-Recipient: rfc822; a+b@c\r\n"));
+		spool_draft_destroy(&draft);
+	}
+}
+
 static void test_about_nobody_is_no_report(void **state)
 {
 	static const char *const to[] = { "x@a.example", NULL };
@@ -191,6 +252,8 @@ int main(void)
 		cmocka_unit_test(test_a_report_is_about_those_who_failed_and_goes_to_the_sender),
 		cmocka_unit_test(test_our_own_reason_is_not_put_into_the_hops_mouth),
 		cmocka_unit_test(test_a_delay_says_that_it_is_one),
+		cmocka_unit_test(test_the_sender_hears_what_it_wants_to),
+		cmocka_unit_test(test_what_needs_tls_is_never_returned_whole),
 		cmocka_unit_test(test_about_nobody_is_no_report),
 		cmocka_unit_test(test_one_that_nobody_can_get_is_not_made),
 		cmocka_unit_test(test_who_is_told),

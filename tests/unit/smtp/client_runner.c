@@ -145,6 +145,10 @@ static struct smtp_client_transaction transaction_of(const struct run *r)
 		.size = s->size,
 		.body_8bit = s->body_8bit,
 		.smtputf8 = s->smtputf8,
+		.requiretls = s->requiretls,
+		.ret = s->ret,
+		.envid = s->envid,
+		.notify = s->notify,
 	};
 }
 

@@ -29,7 +29,10 @@ struct scenario {
 	const char *to[6];
 	const char *content;
 	uint64_t size;
-	bool body_8bit, smtputf8;
+	bool body_8bit, smtputf8, requiretls;
+	enum smtp_return ret;
+	struct span envid;
+	struct smtp_client_notify notify[6];
 	unsigned messages; /* 0: one, where from is set */
 	bool probe;        /* before each message but the first */
 	bool ahead;        /* the next message is begun behind the dot */

@@ -20,7 +20,73 @@
 	.to = { "b@example.net", "c@example.net", "d@example.net" }
 #define TEXT .content = "hello\r\n"
 
+#define ASKS                                                                                       \
+	.ret = SMTP_RETURN_HEADERS, .envid = SPAN("QQ+2B1"),                                       \
+	.notify = {                                                                                \
+		{ SMTP_NOTIFY_SUCCESS | SMTP_NOTIFY_DELAY, SPAN("rfc822;b+40x") },                 \
+		{ SMTP_NOTIFY_NEVER, SPAN("") },                                                   \
+		{ 0, SPAN("rfc822;d@x") },                                                         \
+	}
+
 static const struct scenario scenarios[] = {
+	{
+	    .name = "what the sender wants to hear is passed on where DSN is offered",
+	    THREE,
+	    TEXT,
+	    ASKS,
+	    .server = { "220 mx", "250-mx\r\n250-DSN\r\n250 PIPELINING",
+		"550 no\r\n550 no\r\n550 no\r\n"
+		"550 no\r\n554 no",
+		"221 bye" },
+	    .want = "* READY\n"
+		    "C: MAIL FROM:<a@example.org> RET=HDRS ENVID=QQ+2B1\n"
+		    "C: RCPT TO:<b@example.net> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+40x\n"
+		    "C: RCPT TO:<c@example.net> NOTIFY=NEVER\n"
+		    "C: RCPT TO:<d@example.net> ORCPT=rfc822;d@x\n"
+		    "C: DATA\n"
+		    "S: 550 no\n"
+		    "S: 550 no\n"
+		    "S: 550 no\n"
+		    "S: 550 no\n"
+		    "S: 554 no\n"
+		    "* TRANSACTION_FAILED MAIL 550 no\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
+	},
+	{
+	    .name = "and nowhere else",
+	    THREE,
+	    TEXT,
+	    ASKS,
+	    .requiretls = true,
+	    .server = { STEPS, "550 no", "221 bye" },
+	    .want = "* READY\n"
+		    "C: MAIL FROM:<a@example.org>\n"
+		    "S: 550 no\n"
+		    "* TRANSACTION_FAILED MAIL 550 no\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
+	},
+	{
+	    .name = "REQUIRETLS is said where it is offered",
+	    ONE,
+	    TEXT,
+	    .requiretls = true,
+	    .ret = SMTP_RETURN_FULL,
+	    .server = { "220 mx", "250-mx\r\n250-REQUIRETLS\r\n250 DSN", "550 no", "221 bye" },
+	    .want = "* READY\n"
+		    "C: MAIL FROM:<a@example.org> REQUIRETLS RET=FULL\n"
+		    "S: 550 no\n"
+		    "* TRANSACTION_FAILED MAIL 550 no\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
+	},
 	{
 	    .name = "one message, step by step",
 	    ONE,

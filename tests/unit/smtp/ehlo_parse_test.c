@@ -50,6 +50,12 @@ static const struct ehlo_case {
 	    "", "", "h", "" },
 	{ "blanks and tabs around", "250-h\n250-  SIZE\t 10 \n250 \tPIPELINING\t\n",
 	    "PIPELINING SIZE=10", "", "h", "" },
+	{ "limits and REQUIRETLS",
+	    "250-h\n250-LIMITS RCPTMAX=100 mailmax=5 RCPTDOMAINMAX=2\n250 REQUIRETLS\n",
+	    "LIMITS REQUIRETLS", "", "h", "rcpt=100 mail=5 domains=2" },
+	{ "limits that are none",
+	    "250-h\n250 LIMITS RCPTMAX=many MAILMAX RCPTDOMAINMAX=99999999999 X=1 =2\n", "LIMITS",
+	    "", "h", "" },
 	{ "a name that is not printable", "250 \x1b[2J\n", "", "", "\\x1b[2J", "" },
 };
 
@@ -57,6 +63,13 @@ static void append_mark(struct buf *b, bool set, const char *mark)
 {
 	if (set)
 		buf_printf(b, "%s%s", b->len ? " " : "", mark);
+}
+
+static void append_limit(struct buf *b, const char *name, unsigned limit)
+{
+	append_mark(b, limit != 0, name);
+	if (limit != 0)
+		buf_printf(b, "=%u", limit);
 }
 
 static void check(const struct ehlo_case *c)
@@ -81,6 +94,9 @@ static void check(const struct ehlo_case *c)
 	append_mark(&text, e.masked, "masked");
 	append_mark(&text, e.extension_in_first_line, "first-line");
 	append_mark(&text, e.mechanisms_dropped, "dropped");
+	append_limit(&text, "rcpt", e.recipients_max);
+	append_limit(&text, "mail", e.messages_max);
+	append_limit(&text, "domains", e.domains_max);
 	assert_string_equal(buf_string(&text), c->marks);
 	buf_fini(&text);
 }
