@@ -27,6 +27,18 @@ static struct job_progress *make_progress(struct slot *slot, enum job_progress_k
 	return p;
 }
 
+static void drop_item(struct slot_item *item)
+{
+	feed_destroy(&item->feed);
+	item->count = 0;
+	item->begun = false;
+}
+
+static struct slot_item *item_ahead(struct slot *slot)
+{
+	return slot->item == &slot->rooms[0] ? &slot->rooms[1] : &slot->rooms[0];
+}
+
 static void report_item(struct slot *slot, enum job_progress_kind kind)
 {
 	struct job_item *item = &slot->job->items[slot->next];
@@ -39,22 +51,22 @@ static void report_item(struct slot *slot, enum job_progress_kind kind)
 	p->delivery = item->delivery;
 	p->body = item->body;
 	p->connection_limit = slot->connection_limit;
-	for (unsigned i = 0; i < slot->count; i++)
-		slot->tried[slot->places[i]] |= slot->decided[i];
-	memcpy(p->tried, slot->tried, sizeof(p->tried));
-	memset(slot->tried, 0, sizeof(slot->tried));
+	for (unsigned i = 0; i < slot->item->count; i++)
+		slot->item->tried[slot->item->places[i]] |= slot->item->decided[i];
+	memcpy(p->tried, slot->item->tried, sizeof(p->tried));
+	memset(slot->item->tried, 0, sizeof(slot->item->tried));
 	slot_rewrite_report(slot, p);
 	item->delivery = NULL;
 	item->body = NULL;
 	slot->next++;
-	slot->count = 0;
 	slot->connection_limit = false;
-	feed_destroy(&slot->feed);
+	drop_item(slot->item);
 	lane_tell_control(slot->lane, &p->mail);
 }
 
 static void return_rest(struct slot *slot)
 {
+	drop_item(item_ahead(slot));
 	while (slot->job && slot->next < slot->job->count)
 		report_item(slot, JOB_UNREACHED);
 	job_destroy(&slot->job);
@@ -80,12 +92,14 @@ static void destroy(struct slot *slot, enum upstream_trouble trouble, const char
 		buf_init_secret(&slot->token, OAUTH_TOKEN_MAX);
 	}
 	lane_tell_control(lane, &p->mail);
-	feed_destroy(&slot->feed);
 	upstream_destroy(&slot->upstream);
 	net_timer_fini(&slot->idle_timer);
 	buf_fini(&slot->token);
-	buf_fini(&slot->sender);
-	buf_fini(&slot->fitted);
+	for (size_t i = 0; i < ARRAY_LEN(slot->rooms); i++) {
+		drop_item(&slot->rooms[i]);
+		buf_fini(&slot->rooms[i].sender);
+		buf_fini(&slot->rooms[i].fitted);
+	}
 	setup_unref(&slot->setup);
 	list_remove(&slot->link);
 	mem_free(slot);
@@ -99,9 +113,10 @@ static void observe(void *context, const struct trace_dialogue *dialogue, enum s
 {
 	struct slot *slot = context;
 	struct trace_dialogue full = *dialogue;
+	unsigned at = slot->next + slot->going_ahead;
 
-	if (slot->job && slot->next < slot->job->count && slot->job->items[slot->next].delivery)
-		full.message = slot->job->items[slot->next].delivery->message->id;
+	if (slot->job && at < slot->job->count && slot->job->items[at].delivery)
+		full.message = slot->job->items[at].delivery->message->id;
 	watch_line(slot->lane, &full, kind, text, tls_active);
 }
 
@@ -187,6 +202,64 @@ static void abandon_session(struct slot *slot, const char *text)
 	upstream_abandon(slot->upstream, text);
 }
 
+static void begin_item(struct slot *slot, unsigned index)
+{
+	slot->item->work = &slot->job->items[index];
+	slot_collect(slot);
+	slot->item->feed =
+	    feed_create(slot->lane->services->file_pool, &slot->lane->from_workers.box,
+		slot->item->work->delivery->message, slot->item->work->body, slot->id);
+	slot_rewrite_begin(slot);
+}
+
+static bool session_is_used_up(const struct slot *slot)
+{
+	unsigned limit = smtp_client_extensions(upstream_client(slot->upstream))->messages_max;
+
+	return slot->messages >= slot->hop->messages_per_connection ||
+	       (limit && slot->messages >= limit);
+}
+
+/* The next item's body is at hand, and nothing is known that speaks against it. */
+static bool may_go_ahead(const struct slot *slot)
+{
+	return slot->next + 1 < slot->job->count && slot->job->items[slot->next + 1].body &&
+	       !slot->stopping && slot->about_us == UPSTREAM_TROUBLE_NONE &&
+	       !session_is_used_up(slot);
+}
+
+static bool begin_behind_the_dot(struct slot *slot)
+{
+	struct smtp_client_transaction transaction;
+	struct fault fault;
+	struct span bytes;
+
+	begin_item(slot, slot->next + 1);
+	if (feed_peek(slot->item->feed, &bytes, &fault) != FEED_BYTES || !slot_fits_plainly(slot))
+		return false;
+	slot_make_transaction(slot, &transaction);
+	if (!smtp_client_mail_ahead(upstream_client(slot->upstream), &transaction))
+		return false;
+	slot_rewrite_done(slot);
+	return true;
+}
+
+/* The commands of the next item go out with the end of this one: a round trip less. */
+static void go_ahead(struct slot *slot)
+{
+	struct slot_item *current = slot->item;
+
+	if (!may_go_ahead(slot))
+		return;
+	slot->item = item_ahead(slot);
+	slot->going_ahead = true;
+	slot->item->begun = begin_behind_the_dot(slot);
+	if (!slot->item->begun)
+		drop_item(slot->item);
+	slot->going_ahead = false;
+	slot->item = current;
+}
+
 static void pump_content(struct slot *slot)
 {
 	struct smtp_client *client = upstream_client(slot->upstream);
@@ -194,11 +267,11 @@ static void pump_content(struct slot *slot)
 	struct span bytes;
 	size_t taken;
 
-	while (slot->feed && smtp_client_stage(client) == SMTP_CLIENT_STAGE_CONTENT) {
-		switch (feed_peek(slot->feed, &bytes, &fault)) {
+	while (slot->item->feed && smtp_client_stage(client) == SMTP_CLIENT_STAGE_CONTENT) {
+		switch (feed_peek(slot->item->feed, &bytes, &fault)) {
 		case FEED_BYTES:
 			taken = smtp_client_content(client, bytes);
-			feed_consume(slot->feed, taken);
+			feed_consume(slot->item->feed, taken);
 			if (taken < bytes.len)
 				return;
 			break;
@@ -206,7 +279,8 @@ static void pump_content(struct slot *slot)
 			return;
 		case FEED_END:
 			smtp_client_content_end(client);
-			feed_destroy(&slot->feed);
+			feed_destroy(&slot->item->feed);
+			go_ahead(slot);
 			return;
 		case FEED_DAMAGED:
 			report_item(slot, JOB_DAMAGED);
@@ -227,15 +301,14 @@ static bool is_too_large(struct slot *slot)
 {
 	const struct smtp_extensions *offered =
 	    smtp_client_extensions(upstream_client(slot->upstream));
-	uint64_t size = feed_size(slot->feed);
+	uint64_t size = feed_size(slot->item->feed);
 	char text[200];
 
 	if (!offered->size || offered->size_max == 0 || size <= offered->size_max)
 		return false;
 	snprintf(text, sizeof(text),
 	    "552 5.3.4 the message has %llu octets, and %.80s takes %llu at most",
-	    (unsigned long long)size, offered->host,
-	    (unsigned long long)offered->size_max);
+	    (unsigned long long)size, offered->host, (unsigned long long)offered->size_max);
 	slot_decide_ourselves(slot, SPOOL_RECIPIENT_FAILED, text);
 	return true;
 }
@@ -263,7 +336,7 @@ static void load(struct slot *slot)
 	struct fault fault;
 	struct span bytes;
 
-	switch (feed_peek(slot->feed, &bytes, &fault)) {
+	switch (feed_peek(slot->item->feed, &bytes, &fault)) {
 	case FEED_BYTES:
 	case FEED_END:
 		slot_rewrite_done(slot);
@@ -287,14 +360,6 @@ static void load(struct slot *slot)
 	next_item(slot);
 }
 
-static bool session_is_used_up(const struct slot *slot)
-{
-	unsigned limit = smtp_client_extensions(upstream_client(slot->upstream))->messages_max;
-
-	return slot->messages >= slot->hop->messages_per_connection ||
-	       (limit && slot->messages >= limit);
-}
-
 static void go_idle(struct slot *slot)
 {
 	slot->state = SLOT_IDLE;
@@ -309,8 +374,6 @@ static void go_idle(struct slot *slot)
 /* The session is ready: on with the job. */
 static void next_item(struct slot *slot)
 {
-	struct job_item *item;
-
 	if (slot->stopping)
 		return_rest(slot);
 	if (!slot->job || slot->next == slot->job->count) {
@@ -322,11 +385,13 @@ static void next_item(struct slot *slot)
 		leave(slot);
 		return;
 	}
-	item = &slot->job->items[slot->next];
-	slot_collect(slot);
-	slot->feed = feed_create(slot->lane->services->file_pool, &slot->lane->from_workers.box,
-	    item->delivery->message, item->body, slot->id);
-	slot_rewrite_begin(slot);
+	if (item_ahead(slot)->begun) {
+		slot->item = item_ahead(slot);
+		slot->item->begun = false;
+		send_mail(slot);
+		return;
+	}
+	begin_item(slot, slot->next);
 	load(slot);
 }
 
@@ -371,7 +436,6 @@ static void on_smtp(struct slot *slot, const struct smtp_client_event *event)
 		on_probed(slot, event);
 }
 
-/* text may be the upstream's own, and is copied before that goes. */
 /* text may be the upstream's, which therefore goes last. */
 static void on_over(struct slot *slot, enum upstream_trouble trouble, const char *text)
 {
@@ -380,7 +444,8 @@ static void on_over(struct slot *slot, enum upstream_trouble trouble, const char
 	snprintf(kept, sizeof(kept), "%s", text ? text : "");
 	if (slot->reopen && slot->job && !slot->stopping) {
 		upstream_destroy(&slot->upstream);
-		feed_destroy(&slot->feed);
+		drop_item(slot->item);
+		drop_item(item_ahead(slot));
 		open_session(slot);
 		return;
 	}
@@ -405,9 +470,9 @@ static void on_failed(struct slot *slot, const struct upstream_event *event)
 	enum upstream_trouble trouble = event->trouble;
 	bool was_idle =
 	    slot->state == SLOT_IDLE || slot->state == SLOT_LEAVING || has_served(slot, event);
-	bool has_item = slot->job && slot->next < slot->job->count && slot->count > 0;
+	bool has_item = slot->job && slot->next < slot->job->count && slot->item->count > 0;
 
-	if (slot->ended_by_message || (has_item && slot_count_decided(slot) == slot->count))
+	if (slot->ended_by_message || (has_item && slot_count_decided(slot) == slot->item->count))
 		trouble = UPSTREAM_TROUBLE_NONE;
 	slot->ended_by_message = false;
 	slot->learned_news = true;
@@ -472,8 +537,11 @@ static struct slot *create(struct lane *lane, uint64_t id)
 	slot->lane = lane;
 	slot->id = id;
 	buf_init_secret(&slot->token, OAUTH_TOKEN_MAX);
-	buf_init(&slot->sender, SMTP_CLIENT_PATH_MAX);
-	buf_init(&slot->fitted, SLOT_FITTED_MAX);
+	for (size_t i = 0; i < ARRAY_LEN(slot->rooms); i++) {
+		buf_init(&slot->rooms[i].sender, SMTP_CLIENT_PATH_MAX);
+		buf_init(&slot->rooms[i].fitted, SLOT_FITTED_MAX);
+	}
+	slot->item = &slot->rooms[0];
 	net_timer_init(&slot->idle_timer, &lane->loop, on_idle_timer, slot);
 	list_append(&lane->slots, &slot->link);
 	return slot;
@@ -532,7 +600,7 @@ void slot_fed(struct lane *lane, uint64_t id)
 {
 	struct slot *slot = find(lane, id);
 
-	if (!slot || !slot->feed)
+	if (!slot || !slot->item->feed)
 		return;
 	if (slot->state == SLOT_LOADING)
 		load(slot);

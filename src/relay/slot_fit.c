@@ -20,7 +20,7 @@ static const struct smtp_extensions *offered_by_hop(const struct slot *slot)
 
 static const struct spool_delivery *delivery_of(const struct slot *slot)
 {
-	return slot->job->items[slot->next].delivery;
+	return slot->item->work->delivery;
 }
 
 /* ---- who comes next ---- */
@@ -28,7 +28,7 @@ static const struct spool_delivery *delivery_of(const struct slot *slot)
 static bool is_open(const struct slot *slot, unsigned place)
 {
 	return delivery_of(slot)->recipients[place].state == SPOOL_RECIPIENT_WAITING &&
-	       !slot->tried[place];
+	       !slot->item->tried[place];
 }
 
 static struct span domain_of(struct span address)
@@ -44,12 +44,12 @@ static unsigned count_domains(const struct slot *slot, struct span domain)
 {
 	unsigned domains = 1;
 
-	for (unsigned i = 0; i < slot->count; i++) {
-		struct span each = domain_of(slot->addresses[i]);
+	for (unsigned i = 0; i < slot->item->count; i++) {
+		struct span each = domain_of(slot->item->addresses[i]);
 		bool is_new = !span_equal_nocase(each, domain);
 
 		for (unsigned j = 0; j < i && is_new; j++)
-			is_new = !span_equal_nocase(each, domain_of(slot->addresses[j]));
+			is_new = !span_equal_nocase(each, domain_of(slot->item->addresses[j]));
 		domains += is_new;
 	}
 	return domains;
@@ -60,7 +60,7 @@ static bool is_within_limits(const struct slot *slot, struct span address)
 {
 	const struct smtp_extensions *offered = offered_by_hop(slot);
 
-	if (offered->recipients_max && slot->count >= offered->recipients_max)
+	if (offered->recipients_max && slot->item->count >= offered->recipients_max)
 		return false;
 	return !offered->domains_max ||
 	       count_domains(slot, domain_of(address)) <= offered->domains_max;
@@ -70,18 +70,18 @@ void slot_collect(struct slot *slot)
 {
 	const struct spool_delivery *delivery = delivery_of(slot);
 
-	slot->count = 0;
+	slot->item->count = 0;
 	for (unsigned i = 0; i < delivery->recipient_count; i++) {
 		struct span address = delivery->recipients[i].address;
 
 		if (!is_open(slot, i) || !is_within_limits(slot, address))
 			continue;
-		slot->addresses[slot->count] = address;
-		slot->places[slot->count] = i;
-		slot->decided[slot->count] = false;
-		slot->count++;
+		slot->item->addresses[slot->item->count] = address;
+		slot->item->places[slot->item->count] = i;
+		slot->item->decided[slot->item->count] = false;
+		slot->item->count++;
 	}
-	slot->sent_count = slot->count;
+	slot->item->sent_count = slot->item->count;
 }
 
 bool slot_end_round(struct slot *slot)
@@ -89,10 +89,10 @@ bool slot_end_round(struct slot *slot)
 	const struct spool_delivery *delivery = delivery_of(slot);
 	bool got_somewhere = false, more = false;
 
-	for (unsigned i = 0; i < slot->count; i++) {
-		unsigned place = slot->places[i];
+	for (unsigned i = 0; i < slot->item->count; i++) {
+		unsigned place = slot->item->places[i];
 
-		slot->tried[place] |= slot->decided[i];
+		slot->item->tried[place] |= slot->item->decided[i];
 		got_somewhere |= delivery->recipients[place].state != SPOOL_RECIPIENT_WAITING;
 	}
 	for (unsigned i = 0; i < delivery->recipient_count; i++)
@@ -103,7 +103,7 @@ bool slot_end_round(struct slot *slot)
 bool slot_has_tried(const struct slot *slot)
 {
 	for (unsigned i = 0; i < SPOOL_RECIPIENTS_MAX; i++) {
-		if (slot->tried[i])
+		if (slot->item->tried[i])
 			return true;
 	}
 	return false;
@@ -147,70 +147,70 @@ static bool tls_suffices(struct slot *slot)
 static void refuse_utf8(struct slot *slot, unsigned index, const char *status, const char *what)
 {
 	struct spool_recipient *recipient =
-	    &slot->job->items[slot->next].delivery->recipients[slot->places[index]];
+	    &slot->item->work->delivery->recipients[slot->item->places[index]];
 	char text[400];
 
 	snprintf(text, sizeof(text), "550 %s %s, and %.200s does not offer SMTPUTF8", status, what,
 	    upstream_peer(slot->upstream));
-	slot->decided[index] = true;
+	slot->item->decided[index] = true;
 	recipient->state = SPOOL_RECIPIENT_FAILED;
 	spool_text_set(&recipient->reply, span_from_string(text));
 }
 
 static void refuse_all_utf8(struct slot *slot, const char *status, const char *what)
 {
-	for (unsigned i = 0; i < slot->count; i++)
+	for (unsigned i = 0; i < slot->item->count; i++)
 		refuse_utf8(slot, i, status, what);
-	slot->sent_count = 0;
+	slot->item->sent_count = 0;
 }
 
-/* The address in ASCII, in slot->fitted, which has room for all and does not move. */
+/* The address in ASCII, in item->fitted, which has room for all and does not move. */
 static bool fit_address(struct slot *slot, struct span *address)
 {
-	size_t before_len = slot->fitted.len;
+	size_t before_len = slot->item->fitted.len;
 
 	if (smtp_text_is_ascii(*address))
 		return true;
-	if (!smtp_mailbox_append_ascii(&slot->fitted, *address))
+	if (!smtp_mailbox_append_ascii(&slot->item->fitted, *address))
 		return false;
-	*address = span_skip(buf_span(&slot->fitted), before_len);
+	*address = span_skip(buf_span(&slot->item->fitted), before_len);
 	return true;
 }
 
 static void swap_recipients(struct slot *slot, unsigned a, unsigned b)
 {
-	struct span address = slot->addresses[a];
-	unsigned place = slot->places[a];
-	bool decided = slot->decided[a];
+	struct span address = slot->item->addresses[a];
+	unsigned place = slot->item->places[a];
+	bool decided = slot->item->decided[a];
 
-	slot->addresses[a] = slot->addresses[b];
-	slot->places[a] = slot->places[b];
-	slot->decided[a] = slot->decided[b];
-	slot->addresses[b] = address;
-	slot->places[b] = place;
-	slot->decided[b] = decided;
+	slot->item->addresses[a] = slot->item->addresses[b];
+	slot->item->places[a] = slot->item->places[b];
+	slot->item->decided[a] = slot->item->decided[b];
+	slot->item->addresses[b] = address;
+	slot->item->places[b] = place;
+	slot->item->decided[b] = decided;
 }
 
 /* Those who cannot be told to the hop are moved behind those who can. */
 static void fit_recipients(struct slot *slot)
 {
-	for (unsigned i = 0; i < slot->sent_count;) {
-		if (fit_address(slot, &slot->addresses[i])) {
+	for (unsigned i = 0; i < slot->item->sent_count;) {
+		if (fit_address(slot, &slot->item->addresses[i])) {
 			i++;
 			continue;
 		}
 		refuse_utf8(slot, i, "5.6.7", "the address has letters outside ASCII before its @");
-		swap_recipients(slot, i, --slot->sent_count);
+		swap_recipients(slot, i, --slot->item->sent_count);
 	}
 }
 
 static bool is_all_ascii(const struct slot *slot)
 {
-	for (unsigned i = 0; i < slot->count; i++) {
-		if (!smtp_text_is_ascii(slot->addresses[i]))
+	for (unsigned i = 0; i < slot->item->count; i++) {
+		if (!smtp_text_is_ascii(slot->item->addresses[i]))
 			return false;
 	}
-	return smtp_text_is_ascii(slot->reverse_path);
+	return smtp_text_is_ascii(slot->item->reverse_path);
 }
 
 static void fit_utf8(struct slot *slot)
@@ -219,16 +219,16 @@ static void fit_utf8(struct slot *slot)
 	    (delivery_of(slot)->message->envelope.flags & SPOOL_FLAG_UTF8_HEADER) != 0;
 
 	/* Said only where it is needed (RFC 6531, 3.4). */
-	slot->smtputf8 = utf8_header || !is_all_ascii(slot);
-	if (!slot->smtputf8 || offered_by_hop(slot)->smtputf8)
+	slot->item->smtputf8 = utf8_header || !is_all_ascii(slot);
+	if (!slot->item->smtputf8 || offered_by_hop(slot)->smtputf8)
 		return;
-	slot->smtputf8 = false;
-	buf_clear(&slot->fitted);
-	buf_reserve(&slot->fitted, slot->fitted.max);
+	slot->item->smtputf8 = false;
+	buf_clear(&slot->item->fitted);
+	buf_reserve(&slot->item->fitted, slot->item->fitted.max);
 	if (utf8_header)
 		refuse_all_utf8(
 		    slot, "5.6.9", "the header of the message has letters outside ASCII");
-	else if (!fit_address(slot, &slot->reverse_path))
+	else if (!fit_address(slot, &slot->item->reverse_path))
 		refuse_all_utf8(
 		    slot, "5.6.7", "the sender's address has letters outside ASCII before its @");
 	else
@@ -240,7 +240,19 @@ bool slot_fit(struct slot *slot)
 	if (!tls_suffices(slot))
 		return false;
 	fit_utf8(slot);
-	return slot->sent_count > 0;
+	return slot->item->sent_count > 0;
+}
+
+bool slot_fits_plainly(struct slot *slot)
+{
+	const struct smtp_extensions *offered = offered_by_hop(slot);
+	uint64_t size_max = offered->size ? offered->size_max : 0;
+
+	slot->item->smtputf8 = false;
+	return slot->item->count > 0 && !offered->recipients_max && !offered->domains_max &&
+	       !needs_tls(slot) && is_all_ascii(slot) &&
+	       !(delivery_of(slot)->message->envelope.flags & SPOOL_FLAG_UTF8_HEADER) &&
+	       (size_max == 0 || feed_size(slot->item->feed) <= size_max);
 }
 
 /* ---- the transaction ---- */
@@ -257,24 +269,25 @@ void slot_make_transaction(struct slot *slot, struct smtp_client_transaction *ou
 	const struct spool_delivery *delivery = delivery_of(slot);
 	const struct spool_envelope *envelope = &delivery->message->envelope;
 
-	for (unsigned i = 0; i < slot->sent_count; i++) {
-		const struct spool_recipient *recipient = &delivery->recipients[slot->places[i]];
+	for (unsigned i = 0; i < slot->item->sent_count; i++) {
+		const struct spool_recipient *recipient =
+		    &delivery->recipients[slot->item->places[i]];
 
-		slot->notify[i] = (struct smtp_client_notify){
+		slot->item->notify[i] = (struct smtp_client_notify){
 			.notify = recipient->notify,
 			.orcpt = recipient->orcpt,
 		};
 	}
 	*out = (struct smtp_client_transaction){
-		.reverse_path = slot->reverse_path,
-		.recipients = slot->addresses,
-		.recipient_count = slot->sent_count,
-		.size = feed_size(slot->feed),
+		.reverse_path = slot->item->reverse_path,
+		.recipients = slot->item->addresses,
+		.recipient_count = slot->item->sent_count,
+		.size = feed_size(slot->item->feed),
 		.body_8bit = (envelope->flags & SPOOL_FLAG_8BIT) != 0,
-		.smtputf8 = slot->smtputf8,
+		.smtputf8 = slot->item->smtputf8,
 		.requiretls = needs_tls(slot),
 		.ret = ret_of(envelope->flags),
 		.envid = envelope->envid,
-		.notify = slot->notify,
+		.notify = slot->item->notify,
 	};
 }

@@ -4,8 +4,8 @@
 
 /*
  * What the files of a slot share: slot.c (session, job, content), slot_verdict.c (what the hop says
- * about each recipient), slot_rewrite.c (what the hop is told in place of the original) and slot_fit.c
- * (what a message asks of the hop, and what the hop offers).
+ * about each recipient), slot_rewrite.c (what the hop is told in place of the original) and
+ * slot_fit.c (what a message asks of the hop, and what the hop offers).
  */
 
 #include "relay/feed.h"
@@ -20,6 +20,26 @@ enum slot_state {
 	SLOT_LEAVING, /* QUIT was sent */
 };
 
+/* An item of the job on its way out. */
+struct slot_item {
+	const struct job_item *work; /* in the job */
+	struct feed *feed;
+	/* Recipients that wait, and where they stand in the delivery. */
+	unsigned count;
+	struct span addresses[SPOOL_RECIPIENTS_MAX];
+	unsigned places[SPOOL_RECIPIENTS_MAX];
+	bool decided[SPOOL_RECIPIENTS_MAX];
+	unsigned sent_count;              /* the first so many of them are told to the hop */
+	bool tried[SPOOL_RECIPIENTS_MAX]; /* by place: in earlier transactions of this item */
+	bool smtputf8;                    /* the transaction says so */
+	struct smtp_client_notify notify[SPOOL_RECIPIENTS_MAX];
+	struct buf fitted;        /* addresses in another form than they are kept in */
+	struct buf sender;        /* room for: */
+	struct span reverse_path; /* as the hop is told it */
+	struct span from_as;      /* the address put into From; empty: it is the original's */
+	bool begun;               /* its commands went out behind the dot of the one before */
+};
+
 struct slot {
 	struct list link;
 	struct lane *lane;
@@ -32,8 +52,10 @@ struct slot {
 	const struct setup_hop *hop;
 	struct buf token; /* secret: what the session signs in with; empty: no token */
 	struct job *job;  /* NULL: none */
-	unsigned next;   /* item under way, or the next one */
-	struct feed *feed;
+	unsigned next;    /* item under way, or the next one */
+	struct slot_item rooms[2],
+	    *item;         /* the item under way; the other room is for the one ahead */
+	bool going_ahead;  /* what is said now belongs to the item behind next */
 	bool reopen;       /* after leaving: for the job that waits */
 	bool stopping;     /* after this delivery */
 	unsigned messages; /* on this session */
@@ -41,22 +63,9 @@ struct slot {
 	int64_t idle_since_ms;
 	enum upstream_trouble about_us; /* the hop complained about us inside a transaction */
 	char about_us_text[512];
-	/* The transaction: recipients that wait, and where they stand in the delivery. */
-	unsigned count;
-	struct span addresses[SPOOL_RECIPIENTS_MAX];
-	unsigned places[SPOOL_RECIPIENTS_MAX];
-	bool decided[SPOOL_RECIPIENTS_MAX];
-	unsigned sent_count; /* the first so many of them are told to the hop */
-	bool tried[SPOOL_RECIPIENTS_MAX]; /* by place: in earlier transactions of this item */
-	bool smtputf8;                    /* the transaction says so */
-	struct smtp_client_notify notify[SPOOL_RECIPIENTS_MAX];
-	struct buf fitted; /* addresses in another form than they are kept in */
 	bool connection_limit;
 	bool mail_answered;
 	bool ended_by_message; /* the session was given up, and the hop is not at fault */
-	struct buf sender;         /* room for: */
-	struct span reverse_path;  /* as the hop is told it */
-	struct span from_as;       /* the address put into From; empty: it is the original's */
 };
 
 /* ---- slot_verdict.c ---- */
@@ -71,15 +80,20 @@ void slot_on_transaction_failed(struct slot *slot, const struct smtp_client_even
 
 #define SLOT_FITTED_MAX ((SPOOL_RECIPIENTS_MAX + 1) * SMTP_CLIENT_PATH_MAX)
 
-/* The recipients of the item under way who are still to be tried, as far as the hop takes them in one
-   transaction (RFC 9422). */
+/* The recipients of the item under way who are still to be tried, as far as the hop takes them in
+   one transaction (RFC 9422). */
 void slot_collect(struct slot *slot);
-/* The message in the terms of the hop. False: nobody can be told to it, and all of them are decided. */
+/* The message in the terms of the hop. False: nobody can be told to it, and all of them are
+ * decided. */
 bool slot_fit(struct slot *slot);
 void slot_make_transaction(struct slot *slot, struct smtp_client_transaction *out);
+/* Whether the message goes to the hop as it is, in one transaction, and nobody can be refused for
+   what the hop does not offer: then it may be begun before the one in front is answered. */
+bool slot_fits_plainly(struct slot *slot);
 /* A transaction has ended. True: another one has to follow for the same item. */
 bool slot_end_round(struct slot *slot);
-/* Whether recipients of the item were tried in earlier transactions: then it comes back as attempted. */
+/* Whether recipients of the item were tried in earlier transactions: then it comes back as
+ * attempted. */
 bool slot_has_tried(const struct slot *slot);
 
 /* ---- slot_rewrite.c ---- */

@@ -11,15 +11,14 @@ static bool is_ours(const struct spool_message *message)
 
 void slot_rewrite_begin(struct slot *slot)
 {
-	const struct job_item *item = &slot->job->items[slot->next];
-	const struct spool_message *message = item->delivery->message;
+	const struct spool_message *message = slot->item->work->delivery->message;
 	const struct rewrite *rewrite = &slot->job->hop->rewrite;
 
-	slot->from_as = SPAN("");
-	slot->reverse_path = message->envelope.reverse_path;
-	rewrite_sender(rewrite, message->envelope.reverse_path, is_ours(message), &slot->sender,
-	    &slot->reverse_path);
-	feed_rewrite(slot->feed, rewrite);
+	slot->item->from_as = SPAN("");
+	slot->item->reverse_path = message->envelope.reverse_path;
+	rewrite_sender(rewrite, message->envelope.reverse_path, is_ours(message),
+	    &slot->item->sender, &slot->item->reverse_path);
+	feed_rewrite(slot->item->feed, rewrite);
 }
 
 static void log_kept(const struct slot *slot, const char *text)
@@ -27,7 +26,7 @@ static void log_kept(const struct slot *slot, const char *text)
 	struct log_line line;
 
 	event_begin(&line, EVENT_HEADER_KEPT);
-	log_id(&line, "message", slot->job->items[slot->next].delivery->message->id);
+	log_id(&line, "message", slot->item->work->delivery->message->id);
 	log_text(&line, "hop", slot->job->hop->key);
 	log_text(&line, "text", text);
 	log_end(&line);
@@ -35,10 +34,10 @@ static void log_kept(const struct slot *slot, const char *text)
 
 void slot_rewrite_done(struct slot *slot)
 {
-	const struct spool_message *message = slot->job->items[slot->next].delivery->message;
-	const struct message_rewrite_result *result = feed_rewritten(slot->feed);
+	const struct spool_message *message = slot->item->work->delivery->message;
+	const struct message_rewrite_result *result = feed_rewritten(slot->item->feed);
 
-	slot->from_as = result && result->from_changed ? result->from : SPAN("");
+	slot->item->from_as = result && result->from_changed ? result->from : SPAN("");
 	if (!result && rewrite_wants_header(&slot->job->hop->rewrite, is_ours(message)))
 		log_kept(slot, "the header is too large to be rewritten and goes out as it is");
 	else if (result && result->left_alone > 0)
@@ -56,7 +55,7 @@ void slot_rewrite_report(const struct slot *slot, struct job_progress *progress)
 
 	if (progress->kind != JOB_ATTEMPTED)
 		return;
-	if (!span_equal(slot->reverse_path, original))
-		progress->sender_as = copy(slot->reverse_path);
-	progress->from_as = copy(slot->from_as);
+	if (!span_equal(slot->item->reverse_path, original))
+		progress->sender_as = copy(slot->item->reverse_path);
+	progress->from_as = copy(slot->item->from_as);
 }

@@ -9,9 +9,9 @@
 
 static struct spool_recipient *recipient_at(struct slot *slot, size_t index)
 {
-	struct spool_delivery *delivery = slot->job->items[slot->next].delivery;
+	struct spool_delivery *delivery = slot->item->work->delivery;
 
-	return &delivery->recipients[slot->places[index]];
+	return &delivery->recipients[slot->item->places[index]];
 }
 
 static bool speaks_of(struct span text, const char *word)
@@ -26,8 +26,7 @@ static const struct message_remedy *remedy_of(const struct smtp_received_reply *
 {
 	char text[2048];
 
-	return message_remedy_find(
-	    span_from_string(smtp_reply_format(reply, text, sizeof(text))));
+	return message_remedy_find(span_from_string(smtp_reply_format(reply, text, sizeof(text))));
 }
 
 static void notice_limit(struct slot *slot, const struct smtp_received_reply *reply)
@@ -48,9 +47,9 @@ static void decide(struct slot *slot, size_t index, const struct smtp_received_r
 	char text[2048];
 	struct span id;
 
-	if (slot->decided[index])
+	if (slot->item->decided[index])
 		return;
-	slot->decided[index] = true;
+	slot->item->decided[index] = true;
 	spool_text_set(
 	    &recipient->reply, span_from_string(smtp_reply_format(reply, text, sizeof(text))));
 	if (smtp_reply_is_positive(reply)) {
@@ -70,24 +69,24 @@ unsigned slot_count_decided(const struct slot *slot)
 {
 	unsigned count = 0;
 
-	for (unsigned i = 0; i < slot->count; i++)
-		count += slot->decided[i];
+	for (unsigned i = 0; i < slot->item->count; i++)
+		count += slot->item->decided[i];
 	return count;
 }
 
 static void decide_all(struct slot *slot, const struct smtp_received_reply *reply)
 {
-	for (size_t i = 0; i < slot->count; i++)
+	for (size_t i = 0; i < slot->item->count; i++)
 		decide(slot, i, reply);
 }
 
 /* Our own reason for whoever is undecided. */
 void slot_decide_ourselves(struct slot *slot, enum spool_recipient_state state, const char *text)
 {
-	for (size_t i = 0; i < slot->count; i++) {
-		if (slot->decided[i])
+	for (size_t i = 0; i < slot->item->count; i++) {
+		if (slot->item->decided[i])
 			continue;
-		slot->decided[i] = true;
+		slot->item->decided[i] = true;
 		recipient_at(slot, i)->state = state;
 		spool_text_set(&recipient_at(slot, i)->reply, span_from_string(text));
 	}
