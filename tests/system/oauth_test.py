@@ -432,7 +432,7 @@ def test_two_relays_with_one_state_directory_use_no_refresh_token_twice(stage):
 
 
 def test_a_full_disk_keeps_the_rotated_token_until_there_is_room(stage):
-    provider = IdentityProvider(stage, lifetime=8)
+    provider = IdentityProvider(stage, lifetime=5)
     hop = make_hop(stage, provider)
     frank = Frank(stage, route(provider, hop), extra=provider.account('ms', LOGIN), start=False)
     tokens = os.path.join(frank.state, 'tokens')
@@ -453,6 +453,7 @@ def test_a_full_disk_keeps_the_rotated_token_until_there_is_room(stage):
     send(frank)
     hop.wait_messages(1)
     check_equal(token_file(frank)['refresh_token'], stored)
+    wait_state(frank, 'broken')
     check_equal(len(provider.refreshes()), 1, 'nothing is asked before what came is stored')
     check_equal(frank.command('status').returncode, 1)
     os.unlink(filler)
