@@ -70,26 +70,6 @@ static void set_ntlm(struct sasl_rare *rare, const struct sasl_credentials *cred
 	set(rare, GSASL_AUTHID, span_skip(credentials->login, at + 1));
 }
 
-/* The first realm="..." of DIGEST-MD5's challenge (RFC 2831, 2.1.1): the library picks none. */
-static struct span find_realm(struct span challenge)
-{
-	size_t at = span_find_span(challenge, SPAN("realm=\""));
-	struct span realm;
-
-	if (at == challenge.len)
-		return SPAN("");
-	realm = span_skip(challenge, at + 7);
-	return span_head(realm, span_find(realm, '"'));
-}
-
-static void set_digest(
-    struct sasl_rare *rare, const struct sasl_credentials *credentials, struct span challenge)
-{
-	set(rare, GSASL_AUTHID, credentials->login);
-	set(rare, GSASL_REALM, find_realm(challenge));
-	gsasl_property_set(rare->session, GSASL_QOP, "qop-auth");
-}
-
 static void set_where(struct sasl_rare *rare, const struct sasl_credentials *credentials)
 {
 	set(rare, GSASL_SERVICE,
@@ -99,7 +79,7 @@ static void set_where(struct sasl_rare *rare, const struct sasl_credentials *cre
 
 /* All that the mechanism will ask for: the library's callback comes in the middle of a check, and
    there is none here. */
-static bool begin(struct sasl_client *c, struct span challenge)
+static bool begin(struct sasl_client *c)
 {
 	const struct sasl_credentials *credentials = &c->settings.credentials;
 	struct sasl_rare *rare = c->rare;
@@ -112,7 +92,7 @@ static bool begin(struct sasl_client *c, struct span challenge)
 	if (c->mechanism == SASL_MECHANISM_NTLM)
 		set_ntlm(rare, credentials);
 	else if (c->mechanism == SASL_MECHANISM_DIGEST_MD5)
-		set_digest(rare, credentials, challenge);
+		set(rare, GSASL_AUTHID, credentials->login);
 	else
 		set(rare, GSASL_AUTHZID, credentials->login);
 	if (c->mechanism != SASL_MECHANISM_GSSAPI)
@@ -191,39 +171,46 @@ static enum sasl_client_result read_code(struct sasl_client *c, int code)
 	}
 }
 
-/* The library reads an empty challenge of DIGEST-MD5 as a string, whatever its length: it gets a
-   copy with a NUL behind. */
 static enum sasl_client_result step(struct sasl_client *c, struct span challenge, struct buf *out)
 {
-	char *copy = mem_dup(challenge.data, challenge.len), *response = NULL;
 	enum sasl_client_result result;
+	char *response = NULL;
 	size_t len = 0;
+	int code;
 
-	result = read_code(c, gsasl_step(c->rare->session, copy, challenge.len, &response, &len));
+	code = gsasl_step(c->rare->session, challenge.data, challenge.len, &response, &len);
+	result = read_code(c, code);
 	if (result == SASL_CLIENT_RESPOND && !buf_append(out, span_of(response, len)))
 		result = unable(c, GSASL_MALLOC_ERROR);
 	if (response)
 		mem_wipe(response, len);
 	gsasl_free(response);
-	mem_free(copy);
 	return result;
 }
 
 /* Where the client speaks first (NTLM, GSSAPI) the first challenge is the server's "go ahead",
    whatever is in it: Exchange says "NTLM supported". */
+static enum sasl_client_result go_ahead(
+    struct sasl_client *c, struct span challenge, struct buf *out)
+{
+	if (sasl_prompt_asks_for_name(challenge))
+		return SASL_CLIENT_NAME_AGAIN;
+	return step(c, SPAN(""), out);
+}
+
+/* An empty challenge of DIGEST-MD5 is none, and the library would read past its end. */
 enum sasl_client_result sasl_rare_client_step(
     struct sasl_client *c, struct span challenge, struct buf *out)
 {
-	bool is_first = c->step == 1;
+	bool is_digest = c->mechanism == SASL_MECHANISM_DIGEST_MD5;
 
 	if (challenge.len > CHALLENGE_MAX || c->server_proved)
 		return SASL_CLIENT_UNEXPECTED;
-	if (is_first && sasl_prompt_asks_for_name(challenge) &&
-	    c->mechanism != SASL_MECHANISM_DIGEST_MD5)
-		return SASL_CLIENT_NAME_AGAIN;
-	if (is_first && !begin(c, challenge))
+	if (is_digest && challenge.len == 0)
+		return SASL_CLIENT_UNEXPECTED;
+	if (c->step == 1 && !begin(c))
 		return unable(c, GSASL_UNKNOWN_MECHANISM);
-	if (is_first && c->mechanism != SASL_MECHANISM_DIGEST_MD5)
-		challenge = SPAN("");
+	if (c->step == 1 && !is_digest)
+		return go_ahead(c, challenge, out);
 	return step(c, challenge, out);
 }

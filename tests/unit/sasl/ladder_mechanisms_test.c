@@ -359,6 +359,34 @@ static void without_random_octets_there_is_no_scram(void **state)
 	tear_down(&f);
 }
 
+static void yes_makes_no_initial_response_where_the_server_speaks_first(void **state)
+{
+	static const char *const offers[] = { "CRAM-MD5", "DIGEST-MD5", "NTLM" };
+
+	for (size_t i = 0; i < ARRAY_LEN(offers); i++) {
+		struct fixture f;
+
+		set_up(&f, offers[i], "P", "");
+		f.settings.initial_response = SASL_INITIAL_RESPONSE_YES;
+		begin(&f);
+		assert_int_equal(f.action.kind, SASL_LADDER_START);
+		assert_false(f.action.has_initial);
+		tear_down(&f);
+	}
+}
+
+static void a_certificate_counts_under_tls_only(void **state)
+{
+	struct fixture f;
+
+	set_up(&f, "PLAIN EXTERNAL", "CP", "");
+	f.settings.tls_active = false;
+	f.settings.cleartext_allowed = true;
+	begin(&f);
+	assert_string_equal(describe(&f), "START PLAIN 0 |u|p");
+	tear_down(&f);
+}
+
 static void what_was_refused_comes_last_when_another_one_works(void **state)
 {
 	struct fixture f;
@@ -383,6 +411,8 @@ int main(void)
 		cmocka_unit_test(a_whole_login_by_scram_says_when_it_is_slow),
 		cmocka_unit_test(each_exchange_has_a_nonce_of_its_own),
 		cmocka_unit_test(without_random_octets_there_is_no_scram),
+		cmocka_unit_test(yes_makes_no_initial_response_where_the_server_speaks_first),
+		cmocka_unit_test(a_certificate_counts_under_tls_only),
 		cmocka_unit_test(what_was_refused_comes_last_when_another_one_works),
 	};
 

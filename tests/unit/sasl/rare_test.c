@@ -151,6 +151,28 @@ static void both_of_our_cram_sides_agree(void **state)
 	}
 }
 
+/* Who has no password is not signed in by the digest of none. */
+static void a_user_without_a_password_cannot_sign_in(void **state)
+{
+	const struct sasl_server_setup setup = { .random = SPAN("0123456789abcdef"),
+		.hostname = SPAN("relay.example.org") };
+	char digest[SASL_DIGEST_MAX];
+	struct sasl_server s;
+	struct buf response;
+
+	sasl_server_init(&s);
+	sasl_server_equip(&s, &setup);
+	sasl_server_start(&s, SASL_MECHANISM_CRAM_MD5, false, SPAN(""));
+	assert_true(sasl_hmac(SASL_HASH_MD5, SPAN(""), s.challenge, digest));
+	buf_init(&response, 64);
+	buf_append_string(&response, "tim ");
+	sasl_append_hex(&response, span_of(digest, 16));
+	assert_int_equal(sasl_server_step(&s, buf_span(&response)), SASL_OUTCOME_LOOKUP);
+	assert_int_equal(sasl_server_found_password(&s, SPAN("")), SASL_OUTCOME_REFUSED);
+	sasl_server_fini(&s);
+	buf_fini(&response);
+}
+
 /* ---- GNU SASL's ---- */
 
 #define DIGEST_CHALLENGE                                                                           \
@@ -185,17 +207,38 @@ static void every_prefix_of_a_digest_challenge_is_read_without_harm(void **state
 	static const char challenge[] = DIGEST_CHALLENGE;
 
 	for (size_t i = 0; i < sizeof(challenge) - 1; i++) {
-		char *copy = malloc(i + 1); /* without a NUL behind, which the library looks for */
+		char *copy = mem_dup(challenge, i);
 		struct sasl_client c;
 		struct buf out;
 
-		memcpy(copy, challenge, i + 1);
 		step(&c, SASL_MECHANISM_DIGEST_MD5, span_of(copy, i), &out);
 		assert_false(sasl_client_may_succeed(&c));
 		sasl_client_fini(&c);
 		buf_fini(&out);
-		free(copy);
+		mem_free(copy);
 	}
+}
+
+/* Guards: the library took the length 0 for "up to the NUL". */
+static void an_empty_digest_challenge_does_not_reach_the_library(void **state)
+{
+	char *byte = malloc(1);
+
+	byte[0] = 'r';
+	for (int first = 0; first < 2; first++) {
+		struct sasl_client c;
+		struct buf out;
+
+		step(
+		    &c, SASL_MECHANISM_DIGEST_MD5, first ? SPAN("") : SPAN(DIGEST_CHALLENGE), &out);
+		buf_clear(&out);
+		assert_int_equal(
+		    sasl_client_step(&c, span_of(byte, 0), &out), SASL_CLIENT_UNEXPECTED);
+		assert_int_equal(out.len, 0);
+		sasl_client_fini(&c);
+		buf_fini(&out);
+	}
+	free(byte);
 }
 
 /* A CHALLENGE_MESSAGE ([MS-NLMP], 2.2.1.2) of a server named "HOP". */
@@ -301,8 +344,10 @@ int main(void)
 		cmocka_unit_test(no_digest_answers_what_is_no_challenge),
 		cmocka_unit_test(a_cram_server_looks_the_user_up_and_compares),
 		cmocka_unit_test(both_of_our_cram_sides_agree),
+		cmocka_unit_test(a_user_without_a_password_cannot_sign_in),
 		cmocka_unit_test(digest_takes_the_servers_realm_and_waits_for_its_proof),
 		cmocka_unit_test(every_prefix_of_a_digest_challenge_is_read_without_harm),
+		cmocka_unit_test(an_empty_digest_challenge_does_not_reach_the_library),
 		cmocka_unit_test(ntlm_goes_ahead_whatever_is_said_and_hides_the_password),
 		cmocka_unit_test(every_prefix_of_an_ntlm_challenge_is_read_without_harm),
 		cmocka_unit_test(long_challenges_do_not_reach_the_library),
