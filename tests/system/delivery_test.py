@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What Frank does with next hops: real ones, old ones, broken ones."""
+import threading
 import time
 
 from peers import clients, scripted
@@ -173,6 +174,71 @@ def test_an_old_421_on_a_kept_connection_costs_nothing(stage):
     send(frank)
     hop.wait_messages(2)
     frank.wait_queue_empty()
+    check_equal(frank.events('deferred'), [])
+
+
+class Ahead:
+    """A hop that greets when all mail has come, and notes which messages were followed by the next
+    MAIL before it answered their final dot."""
+
+    def __init__(self, stage, dot=None, **options):
+        self.all_there = threading.Event()
+        self.followed = []
+        self.dot = dot or (lambda session, content: '250 2.0.0 Ok')
+        self.hop = ScriptedServer(stage, greeting=self.greet, replies={'.': self.end}, **options)
+
+    def greet(self, session, argument):
+        self.all_there.wait(30)
+        return '220 scripted.test ESMTP'
+
+    def end(self, session, content):
+        self.followed.append(session.wait_input(0.3))
+        return self.dot(session, content)
+
+
+def test_the_next_message_begins_behind_the_dot_of_the_last(stage):
+    ahead = Ahead(stage, dot=lambda session, content: (
+        '554 5.7.1 No' if b'Subject: third' in content else '250 2.0.0 Ok'))
+    bounces = ScriptedServer(stage)
+    frank = Frank(stage, f'''
+        route *@example.net {{ via smtp://127.0.0.1:{ahead.hop.port}; connections-max 1; }}
+        route * {{ via smtp://127.0.0.1:{bounces.port}; }}''')
+    for name in ('first', 'second', 'third', 'fourth', 'fifth', 'sixth'):
+        send(frank, [name + '@example.net'],
+             message=f'From: alice@example.org\nSubject: {name}\n\n{name}\n')
+    ahead.all_there.set()
+    taken = ahead.hop.wait_messages(5)
+    frank.wait_queue_empty()
+    check_equal(sorted(message[1][0].partition('@')[0] for message in taken),
+                ['fifth', 'first', 'fourth', 'second', 'sixth'])
+    for _, recipients, content in taken:
+        name = recipients[0].partition('@')[0]
+        check(f'\r\n\r\n{name}\r\n'.encode() in content, f'{recipients}: {content}')
+    # The first one finds out alone whether the hop works; the last one has nobody behind it.
+    check_equal(ahead.followed, [False, True, True, True, True, False])
+    check(b'third@example.net' in bounces.wait_messages(1)[0][2], 'the third one bounced')
+
+
+def test_a_hop_that_closes_behind_a_dot_gets_the_next_message_again(stage):
+    ahead = Ahead(stage)
+
+    def close_once(session, content):
+        if len(ahead.followed) != 3:
+            return '250 2.0.0 Ok'
+        session.messages.append((session.sender, list(session.recipients), content))
+        session.say('250 2.0.0 Ok')
+        return scripted.CLOSE
+    ahead.dot = close_once
+    frank = Frank(stage, f'route * {{ via smtp://127.0.0.1:{ahead.hop.port}; '
+                         'connections-max 1; }')
+    names = [f'{number}@example.net' for number in range(6)]
+    for name in names:
+        send(frank, [name])
+    ahead.all_there.set()
+    ahead.hop.wait_messages(6)
+    frank.wait_queue_empty()
+    check_equal(sorted(message[1][0] for message in ahead.hop.messages()), names)
+    check_equal(len(ahead.hop.sessions), 2)
     check_equal(frank.events('deferred'), [])
 
 
