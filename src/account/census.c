@@ -3,10 +3,13 @@
 
 #include "base/map.h"
 #include "base/memory.h"
+#include "net/address.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The maps hold plain numbers in the place of pointers; a count of 0 is no entry. */
@@ -15,6 +18,11 @@ struct account_census {
 	struct map *listeners, *addresses;
 	struct account_census_totals totals; /* addresses is counted by its map */
 };
+
+static bool is_whole(const struct in6_addr *in6)
+{
+	return IN6_IS_ADDR_V4MAPPED(in6) || IN6_IS_ADDR_LOOPBACK(in6);
+}
 
 struct account_address account_address_of(const struct sockaddr *peer)
 {
@@ -25,11 +33,36 @@ struct account_address account_address_of(const struct sockaddr *peer)
 		memcpy(address.bytes + 12, &in->sin_addr, 4);
 	} else if (peer->sa_family == AF_INET6) {
 		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)peer;
-		bool whole =
-		    IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) || IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
-		memcpy(address.bytes, &in6->sin6_addr, whole ? 16 : 8);
+		memcpy(address.bytes, &in6->sin6_addr, is_whole(&in6->sin6_addr) ? 16 : 8);
 	}
 	return address;
+}
+
+const char *account_address_format(
+    const struct account_address *address, char out[ACCOUNT_ADDRESS_TEXT_MAX])
+{
+	char text[INET6_ADDRSTRLEN] = "unknown";
+	struct in6_addr in6;
+	memcpy(&in6, address->bytes, sizeof(in6));
+	bool mapped = IN6_IS_ADDR_V4MAPPED(&in6), none = account_address_is_none(address);
+	if (!none)
+		inet_ntop(mapped ? AF_INET : AF_INET6, address->bytes + (mapped ? 12 : 0), text,
+		    sizeof(text));
+	snprintf(out, ACCOUNT_ADDRESS_TEXT_MAX, "%s%s", text, none || is_whole(&in6) ? "" : "/64");
+	return out;
+}
+
+bool account_address_parse(struct span text, struct account_address *address_out)
+{
+	struct net_address parsed;
+	bool is_network = span_ends_with_nocase(text, SPAN("/64"));
+	if (is_network)
+		text.len -= strlen("/64");
+	if (!net_address_parse(text, 0, &parsed) ||
+	    (is_network && parsed.any.sa_family != AF_INET6))
+		return false;
+	*address_out = account_address_of(&parsed.any);
+	return true;
 }
 
 struct account_census *account_census_create(void)
@@ -58,7 +91,7 @@ static struct span key_of(const struct account_address *address)
 	return span_of(address->bytes, sizeof(address->bytes));
 }
 
-static bool is_none(const struct account_address *address)
+bool account_address_is_none(const struct account_address *address)
 {
 	static const struct account_address none;
 	return memcmp(address, &none, sizeof(none)) == 0;
@@ -83,7 +116,7 @@ static enum account_census_result enter(struct account_census *census, struct sp
 	size_t on_listener = count_of(census->listeners, listener);
 	if (limits.listener_max != 0 && on_listener >= limits.listener_max)
 		return ACCOUNT_CENSUS_LISTENER_FULL;
-	if (!is_none(address)) {
+	if (!account_address_is_none(address)) {
 		size_t of_address = count_of(census->addresses, key_of(address));
 		if (limits.address_max != 0 && of_address >= limits.address_max)
 			return ACCOUNT_CENSUS_ADDRESS_FULL;
@@ -116,7 +149,7 @@ void account_census_leave(
 	assert(on_listener > 0 && census->totals.connections > 0);
 	count_set(census->listeners, listener, on_listener - 1);
 	census->totals.connections--;
-	if (!is_none(address)) {
+	if (!account_address_is_none(address)) {
 		size_t of_address = count_of(census->addresses, key_of(address));
 		assert(of_address > 0);
 		count_set(census->addresses, key_of(address), of_address - 1);
@@ -144,7 +177,8 @@ size_t account_census_listener(struct account_census *census, struct span listen
 size_t account_census_address(struct account_census *census, const struct account_address *address)
 {
 	pthread_mutex_lock(&census->lock);
-	size_t count = is_none(address) ? 0 : count_of(census->addresses, key_of(address));
+	size_t count =
+	    account_address_is_none(address) ? 0 : count_of(census->addresses, key_of(address));
 	pthread_mutex_unlock(&census->lock);
 	return count;
 }

@@ -24,6 +24,14 @@ struct account_address {
 };
 
 struct account_address account_address_of(const struct sockaddr *peer);
+bool account_address_is_none(const struct account_address *address);
+
+#define ACCOUNT_ADDRESS_TEXT_MAX 64
+/* "192.0.2.1", "2001:db8:1:2::/64", "unknown". Returns out. */
+const char *account_address_format(
+    const struct account_address *address, char out[ACCOUNT_ADDRESS_TEXT_MAX]);
+/* What that gives, and any single address; false for everything else. */
+bool account_address_parse(struct span text, struct account_address *address_out);
 
 struct account_census;
 
