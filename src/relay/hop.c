@@ -118,13 +118,13 @@ bool hop_failed(
 	return news;
 }
 
+/* True when it is another reason than before. */
 static bool set_why(struct hop *hop, enum upstream_trouble trouble, const char *text)
 {
-	bool news = !hop->pause_told || strncmp(hop->why, text, sizeof(hop->why) - 1) != 0;
+	bool news = strncmp(hop->why, text, sizeof(hop->why) - 1) != 0;
 
 	hop->trouble = trouble;
 	snprintf(hop->why, sizeof(hop->why), "%s", text);
-	hop->pause_told = true;
 	return news;
 }
 
@@ -138,11 +138,15 @@ bool hop_is_crowded(struct hop *hop, const char *text, unsigned open, int64_t no
 
 bool hop_lacks_token(struct hop *hop, const char *text, bool broken, int64_t now_ms)
 {
+	bool news = !hop->pause_told;
+
 	hop->proved = false;
 	hop->paused_until_ms = now_ms + HOP_PAUSE_MAX_MS;
 	if (broken && hop->pauses == 0)
 		hop->pauses = 1;
-	return set_why(hop, UPSTREAM_TROUBLE_TOKEN, text);
+	news |= set_why(hop, UPSTREAM_TROUBLE_TOKEN, text);
+	hop->pause_told = true;
+	return news;
 }
 
 void hop_has_token(struct hop *hop, int64_t now_ms)
@@ -156,7 +160,7 @@ bool hop_works(struct hop *hop)
 	bool was_paused = hop->pause_told;
 
 	hop->proved = true;
-	if (hop->paused_until_ms != 0 || hop->failures > 0 || hop->pause_told)
+	if (hop->paused_until_ms != 0 || hop->failures > 0 || hop->why[0] != '\0')
 		hop_forgive(hop);
 	return was_paused;
 }

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/moment.h"
 #include "base/random.h"
+#include "message/remedy.h"
 #include "relay/events.h"
 #include "relay/notice.h"
 
@@ -27,6 +28,7 @@ static void log_recipient(const struct spool_delivery *delivery,
     const struct spool_recipient *recipient, enum event event, int64_t now,
     const struct outcome_attempt *attempt)
 {
+	const struct message_remedy *remedy = message_remedy_find(recipient->reply);
 	char text[MOMENT_TEXT_MAX];
 	struct log_line line;
 
@@ -38,6 +40,10 @@ static void log_recipient(const struct spool_delivery *delivery,
 	log_span(&line, "to", recipient->address);
 	log_span(&line, "hop", delivery->hop);
 	log_span(&line, "reply", recipient->reply);
+	if (remedy)
+		log_text(&line, "means", remedy->meaning);
+	if (remedy && remedy->what_to_do[0] != '\0')
+		log_text(&line, "do", remedy->what_to_do);
 	if (recipient->remote_id.len > 0)
 		log_span(&line, "remote-id", recipient->remote_id);
 	log_number(&line, "attempts", delivery->attempts);

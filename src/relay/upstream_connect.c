@@ -29,11 +29,24 @@ void upstream_forget_session(struct upstream *u)
 }
 
 /* A host that cannot be used may have a neighbour that can; but a refused login is never tried
-   again elsewhere with the same secret. */
+   again elsewhere with the same secret, and who has too many connections does not ask next door. */
 static bool another_may_do(const struct upstream *u)
 {
-	return !u->was_ready && u->trouble != UPSTREAM_TROUBLE_AUTH &&
-	       u->trouble != UPSTREAM_TROUBLE_AUTH_TEMPORARY;
+	switch (u->trouble) {
+	case UPSTREAM_TROUBLE_AUTH:
+	case UPSTREAM_TROUBLE_AUTH_TEMPORARY:
+	case UPSTREAM_TROUBLE_TOKEN:
+	case UPSTREAM_TROUBLE_LIMIT:
+		return false;
+	case UPSTREAM_TROUBLE_NONE:
+	case UPSTREAM_TROUBLE_NAME:
+	case UPSTREAM_TROUBLE_CONNECTION:
+	case UPSTREAM_TROUBLE_GREETING:
+	case UPSTREAM_TROUBLE_TLS:
+	case UPSTREAM_TROUBLE_LOCAL:
+		break;
+	}
+	return !u->was_ready;
 }
 
 void upstream_give_up_address(

@@ -224,7 +224,7 @@ static void test_a_crowded_hop_gets_fewer_connections_and_no_pause(void **state)
 	assert_false(hop_is_crowded(hop, "432 4.3.2", 2, NOW)); /* no news */
 	assert_int_equal(hop->width.ceiling, 2);
 	assert_int_equal(hop->failures, 0);
-	assert_true(hop_works(hop)); /* and its reason is forgotten */
+	assert_false(hop_works(hop)); /* it was never paused; its reason is forgotten */
 	assert_string_equal(hop->why, "");
 	assert_int_equal(hop->width.ceiling, 2);
 	hop_destroy(&hop);
