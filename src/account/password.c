@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "account/password.h"
 
-#include "account/users_scram.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "sasl/scram.h"
 
 #include <crypt.h>
 #include <errno.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <string.h>
 
 _Static_assert(PASSWORD_HASH_SIZE == CRYPT_OUTPUT_SIZE, "libxcrypt's own size");
@@ -49,20 +47,16 @@ static bool matches_crypt(struct span hash, struct span password)
 /* RFC 5802, section 3: StoredKey := H(HMAC(Hi(password, salt, i), "Client Key")). */
 static bool matches_scram(const struct account_scram *scram, struct span password)
 {
-	static const char label[] = "Client Key";
-	const EVP_MD *md = scram->hash == ACCOUNT_SCRAM_SHA_1 ? EVP_sha1() : EVP_sha256();
-	size_t len = users_scram_key_bytes(scram->hash);
-	unsigned char salted[EVP_MAX_MD_SIZE], client_key[EVP_MAX_MD_SIZE];
-	unsigned char stored_key[EVP_MAX_MD_SIZE];
-	bool computed = PKCS5_PBKDF2_HMAC(password.data, (int)password.len,
-			    (const unsigned char *)scram->salt.data, (int)scram->salt.len,
-			    (int)scram->iterations, md, (int)len, salted) == 1 &&
-			HMAC(md, salted, (int)len, (const unsigned char *)label, sizeof(label) - 1,
-			    client_key, NULL) != NULL &&
-			EVP_Digest(client_key, len, stored_key, NULL, md, NULL) == 1;
-	bool equal = computed && span_equal_secret(span_of(stored_key, len), scram->stored_key);
+	enum sasl_hash hash =
+	    scram->hash == ACCOUNT_SCRAM_SHA_1 ? SASL_HASH_SHA_1 : SASL_HASH_SHA_256;
+	struct sasl_scram_keys keys;
+	char salted[SASL_DIGEST_MAX];
+	bool equal =
+	    sasl_scram_salt(hash, password, scram->salt, scram->iterations, salted) &&
+	    sasl_scram_keys(hash, salted, &keys) &&
+	    span_equal_secret(span_of(keys.stored_key, sasl_digest_len(hash)), scram->stored_key);
 	mem_wipe(salted, sizeof(salted));
-	mem_wipe(client_key, sizeof(client_key));
+	mem_wipe(&keys, sizeof(keys));
 	return equal;
 }
 
@@ -72,14 +66,23 @@ bool account_password_matches(const struct account_user *user, struct span passw
 		return false;
 	if (user->hash.len > 0)
 		return matches_crypt(user->hash, password);
-	return user->scram_count > 0 && matches_scram(&user->scram[0], password);
+	if (user->scram_count > 0)
+		return matches_scram(&user->scram[0], password);
+	return user->secret.len > 0 && span_equal_secret(user->secret, password);
+}
+
+struct span account_password_credential(const struct account_user *user)
+{
+	if (user->hash.len > 0)
+		return user->hash;
+	return user->scram_count > 0 ? user->scram[0].stored_key : user->secret;
 }
 
 const struct account_user *account_password_subject(
     const struct account_users *users, struct span login, bool *known_out)
 {
 	const struct account_user *user = account_users_find(users, login);
-	*known_out = user != NULL && (user->hash.len > 0 || user->scram_count > 0);
+	*known_out = user != NULL && account_user_works(user);
 	return *known_out ? user : account_users_decoy(users);
 }
 

@@ -5,8 +5,9 @@
 /*
  * One password against one user's credentials, and new hashes. Both take milliseconds by intent: in
  * the relay they run on workers only (account/check.h). A user with a libxcrypt string is compared
- * by crypt_rn(3); one with SCRAM verifiers alone by deriving the first one's StoredKey (RFC 5802,
- * section 3; the password's bytes are taken as they are, without SASLprep).
+ * by crypt_rn(3); one with SCRAM verifiers and none by deriving the first one's StoredKey (RFC
+ * 5802, section 3, prepared as sasl/scram.h does); one with the password itself alone by looking at
+ * it.
  */
 
 #include "account/users.h"
@@ -28,6 +29,9 @@ const struct account_user *account_password_subject(
 /* What a check does, whole and blocking: an unknown user costs the work of the decoy. */
 bool account_password_check(
     const struct account_users *users, struct span login, struct span password);
+
+/* What changes whenever the user gets another password. Empty without a working credential. */
+struct span account_password_credential(const struct account_user *user);
 
 #define PASSWORD_HASH_SIZE 384 /* libxcrypt's CRYPT_OUTPUT_SIZE */
 

@@ -257,6 +257,20 @@ void account_users_unref(struct account_users **users_pointer)
 		users_destroy(users);
 }
 
+bool account_user_works(const struct account_user *user)
+{
+	return user->hash.len > 0 || user->scram_count > 0 || user->secret.len > 0;
+}
+
+const struct account_scram *account_user_scram(
+    const struct account_user *user, enum account_scram_hash hash)
+{
+	for (size_t i = 0; i < user->scram_count; i++)
+		if (user->scram[i].hash == hash)
+			return &user->scram[i];
+	return NULL;
+}
+
 size_t account_users_count(const struct account_users *users)
 {
 	return users->count;

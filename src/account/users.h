@@ -8,11 +8,13 @@
  *	# a comment
  *	scanner:$y$j9T$LUvnUTrHKcfcz0gmrKgaL.$2Yf…		# another
  *	anna:$6$saltsalt$Wm…:SCRAM-SHA-256$4096:c2FsdA==$StoredKey:ServerKey
+ *	printer:$y$j9T$…:CLEARTEXT$c2VjcmV0
  *
  * a name, a colon, and credentials separated by colons or blanks: at most one password hash of
- * libxcrypt (what mkpasswd prints), and SCRAM verifiers (RFC 5803's, in the form that PostgreSQL
- * uses too). A credential that begins with ! or * locks the user: the line stays, nothing matches.
- * Names are compared byte by byte; they are UTF-8 without colon, blanks and control bytes.
+ * libxcrypt (what mkpasswd prints), SCRAM verifiers (RFC 5803's, in the form that PostgreSQL uses
+ * too), and the password itself in base64 for CRAM-MD5, which cannot do without. A credential that
+ *begins with ! or * locks the user: the line stays, nothing matches. Names are compared byte by
+ *byte; they are UTF-8 without colon, blanks and control bytes.
  *
  * A set of users never changes. A reload makes a new one, and who still uses the old one holds a
  * reference to it. Every error in the file is reported, with line and column; one is enough to
@@ -50,7 +52,8 @@ struct account_user {
 	const char *scheme; /* "yescrypt", "SCRAM-SHA-256", "locked", "unusable" */
 	const struct account_scram *scram;
 	size_t scram_count;
-	unsigned line; /* in the file, from 1 */
+	struct span secret; /* the password itself, decoded; empty: not stored */
+	unsigned line;      /* in the file, from 1 */
 };
 
 enum account_note_kind {
@@ -101,6 +104,12 @@ const struct account_user *account_users_find(const struct account_users *users,
    the scheme and cost that most users have, or an invented one. Never NULL, and never
    a reason to let anybody in. */
 const struct account_user *account_users_decoy(const struct account_users *users);
+
+/* Whether any password can be right. */
+bool account_user_works(const struct account_user *user);
+/* His verifier for a mechanism's hash, or NULL. */
+const struct account_scram *account_user_scram(
+    const struct account_user *user, enum account_scram_hash hash);
 
 /* Why this cannot be a user's name, to end a sentence with: "contains a colon". NULL if it can. */
 const char *account_user_name_fault(struct span name);

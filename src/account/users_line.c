@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "account/users_line.h"
 
+#include "account/password.h"
 #include "account/users_scram.h"
+#include "base/base64.h"
+#include "base/buf.h"
 #include "base/memory.h"
 
 #include <assert.h>
@@ -157,6 +160,21 @@ static bool is_printable(struct span s)
 	return true;
 }
 
+static void take_secret(struct parser *p, struct span text)
+{
+	struct account_user *user = &p->line->user;
+	struct buf secret;
+	buf_init_secret(&secret, PASSWORD_MAX_BYTES + 4 /* decoding rounds up */);
+	if (user->secret.len > 0)
+		note(p, ACCOUNT_NOTE_ERROR, text.data, "the password itself stands here twice");
+	else if (!base64_decode(&secret, text) || !account_password_is_possible(buf_span(&secret)))
+		note(p, ACCOUNT_NOTE_ERROR, text.data,
+		    "behind " USERS_SECRET_PREFIX " stands no password in base64");
+	else
+		user->secret = span_of(mem_dup(buf_span(&secret).data, secret.len), secret.len);
+	buf_fini(&secret);
+}
+
 static void take_field(struct parser *p, struct span field)
 {
 	char first = field.data[0];
@@ -165,6 +183,8 @@ static void take_field(struct parser *p, struct span field)
 		    "a control byte or a letter beyond ASCII stands in a credential");
 	} else if (first == '!' || first == '*') {
 		p->locked = true;
+	} else if (span_starts_with(field, SPAN(USERS_SECRET_PREFIX))) {
+		take_secret(p, span_skip(field, sizeof(USERS_SECRET_PREFIX) - 1));
 	} else if (p->hash.len > 0 || p->unusable) {
 		note(p, ACCOUNT_NOTE_ERROR, field.data,
 		    "a line has one hash, and SCRAM verifiers; this is a further field");
@@ -240,7 +260,7 @@ static void take_credentials(struct parser *p, char *rest, char *end)
 static void conclude(struct parser *p, const char *at)
 {
 	struct account_user *user = &p->line->user;
-	bool something = p->hash.len > 0 || user->scram_count > 0;
+	bool something = p->hash.len > 0 || user->scram_count > 0 || user->secret.len > 0;
 	if (!something && !p->locked && !p->unusable && !p->wrong)
 		note(p, ACCOUNT_NOTE_ERROR, at,
 		    "nothing stands behind the colon: a hash belongs there, or ! to lock");
@@ -252,6 +272,7 @@ static void conclude(struct parser *p, const char *at)
 	user->hash = p->hash;
 	user->scheme = p->hash.len > 0         ? p->scheme
 		       : user->scram_count > 0 ? users_scram_name(user->scram[0].hash)
+		       : user->secret.len > 0  ? "cleartext"
 					       : "unusable";
 }
 
@@ -291,13 +312,18 @@ void users_line_fini(struct account_user *user)
 	mem_free((void *)user->scram);
 	user->scram = NULL;
 	user->scram_count = 0;
+	if (user->secret.len > 0)
+		mem_wipe((char *)user->secret.data, user->secret.len);
+	mem_free((char *)user->secret.data);
+	user->secret = SPAN("");
+	user->secret.data = NULL;
 }
 
 struct span users_line_work(const struct account_user *user)
 {
 	if (user->hash.len == 0) {
 		if (user->scram_count == 0)
-			return SPAN("");
+			return user->secret.len > 0 ? SPAN("cleartext") : SPAN("");
 		/* Iterations alone decide; the text form is gone. */
 		return span_of(&user->scram[0].iterations, sizeof(user->scram[0].iterations));
 	}

@@ -34,6 +34,9 @@ enum users_line_result {
    borrows from text. */
 enum users_line_result users_line_parse(char *text, size_t len, struct users_line *line_out);
 
+/* What a credential begins with that is the password itself, in base64. */
+#define USERS_SECRET_PREFIX "CLEARTEXT$"
+
 /* Frees and wipes what a user holds beside its text. */
 void users_line_fini(struct account_user *user);
 

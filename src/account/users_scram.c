@@ -3,6 +3,8 @@
 
 #include "base/base64.h"
 #include "base/memory.h"
+#include "base/random.h"
+#include "sasl/scram.h"
 
 static const struct mechanism {
 	const char *name;
@@ -118,6 +120,35 @@ const char *users_scram_parse(struct span text, struct account_scram *scram_out)
 	if (fault == NULL)
 		*scram_out = scram;
 	return fault;
+}
+
+static enum sasl_hash sasl_hash_of(enum account_scram_hash hash)
+{
+	return hash == ACCOUNT_SCRAM_SHA_1 ? SASL_HASH_SHA_1 : SASL_HASH_SHA_256;
+}
+
+static bool put_verifier(struct buf *out, enum account_scram_hash hash, struct span salt,
+    const struct sasl_scram_keys *keys)
+{
+	size_t len = users_scram_key_bytes(hash);
+	return buf_printf(out, "%s$%d:", users_scram_name(hash), USERS_SCRAM_ITERATIONS) &&
+	       base64_encode(out, salt) && buf_append_byte(out, '$') &&
+	       base64_encode(out, span_of(keys->stored_key, len)) && buf_append_byte(out, ':') &&
+	       base64_encode(out, span_of(keys->server_key, len));
+}
+
+bool users_scram_make(enum account_scram_hash hash, struct span password, struct buf *out)
+{
+	char salt[16], salted[SASL_DIGEST_MAX];
+	struct sasl_scram_keys keys;
+	random_bytes(salt, sizeof(salt));
+	bool made = sasl_scram_salt(sasl_hash_of(hash), password, span_of(salt, sizeof(salt)),
+			USERS_SCRAM_ITERATIONS, salted) &&
+		    sasl_scram_keys(sasl_hash_of(hash), salted, &keys) &&
+		    put_verifier(out, hash, span_of(salt, sizeof(salt)), &keys);
+	mem_wipe(salted, sizeof(salted));
+	mem_wipe(&keys, sizeof(keys));
+	return made;
 }
 
 void users_scram_fini(struct account_scram *scram)
