@@ -454,6 +454,9 @@ def test_a_full_disk_keeps_the_rotated_token_until_there_is_room(stage):
     hop.wait_messages(1)
     check_equal(token_file(frank)['refresh_token'], stored)
     wait_state(frank, 'broken')
+    tries = {token_list(frank)['ms'].get('next_try')}
+    wait_for(lambda: tries.add(token_list(frank)['ms'].get('next_try')) or len(tries) > 2,
+             'it was tried again', 30, interval=0.2)
     check_equal(len(provider.refreshes()), 1, 'nothing is asked before what came is stored')
     check_equal(frank.command('status').returncode, 1)
     os.unlink(filler)
@@ -461,6 +464,9 @@ def test_a_full_disk_keeps_the_rotated_token_until_there_is_room(stage):
     wait_for(lambda: frank.command('status').returncode == 0, 'all is well again', 20)
     provider.wait_asked(2, grant_type='refresh_token')
     check_equal(provider.reused, [])
+
+
+test_a_full_disk_keeps_the_rotated_token_until_there_is_room.timeout = 120
 
 
 def test_tokens_go_to_nobody_but_their_provider(stage):
