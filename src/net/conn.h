@@ -120,6 +120,9 @@ bool conn_deadline_passed(const struct conn *c);
  * also sent as SNI. Sessions are resumed per context, peer address and name.
  */
 size_t conn_tls_accept(struct conn *c, struct tls_server_context *context);
+/* As conn_tls_accept(), where the input that is not consumed is TLS already: behind the header of a
+   proxy. */
+void conn_tls_accept_input(struct conn *c, struct tls_server_context *context);
 size_t conn_tls_connect(struct conn *c, struct tls_client_context *context, const char *name);
 
 struct conn_tls_info {

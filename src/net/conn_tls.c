@@ -103,7 +103,8 @@ static size_t discard_input(struct conn *c)
 	return len;
 }
 
-static size_t start(struct conn *c, SSL *ssl, bool is_server)
+/* first: ciphertext that has come already. Returns how much plain input was thrown away. */
+static size_t start(struct conn *c, SSL *ssl, bool is_server, struct buf *first)
 {
 	size_t discarded = discard_input(c);
 	BIO *bio;
@@ -120,6 +121,8 @@ static size_t start(struct conn *c, SSL *ssl, bool is_server)
 	c->tls->ssl = ssl;
 	c->tls->is_server = is_server;
 	buf_init(&c->tls->wire_in, CONN_WIRE_MAX);
+	if (first)
+		buf_append(&c->tls->wire_in, buf_span(first));
 	buf_init(&c->tls->wire_out, CONN_WIRE_MAX);
 	BIO_set_data(bio, c);
 	SSL_set_bio(ssl, bio, bio);
@@ -131,12 +134,22 @@ static size_t start(struct conn *c, SSL *ssl, bool is_server)
 
 size_t conn_tls_accept(struct conn *c, struct tls_server_context *context)
 {
-	return start(c, tls_server_context_open(context), true);
+	return start(c, tls_server_context_open(context), true, NULL);
+}
+
+void conn_tls_accept_input(struct conn *c, struct tls_server_context *context)
+{
+	struct buf first;
+
+	buf_init(&first, CONN_WIRE_MAX);
+	buf_append(&first, conn_input(c));
+	start(c, tls_server_context_open(context), true, &first);
+	buf_fini(&first);
 }
 
 size_t conn_tls_connect(struct conn *c, struct tls_client_context *context, const char *name)
 {
-	return start(c, tls_client_context_open(context, conn_peer_text(c), name), false);
+	return start(c, tls_client_context_open(context, conn_peer_text(c), name), false, NULL);
 }
 
 void conn_tls_destroy(struct conn *c)
