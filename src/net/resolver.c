@@ -139,8 +139,10 @@ void resolver_cancel(struct resolver **resolver)
 		return;
 	assert(r->done);
 	r->done = NULL;
-	if (!r->asking)
+	if (!r->asking) {
 		destroy(r);
-	else
-		uv_cancel((uv_req_t *)&r->request); /* one that runs is dropped later */
+		return;
+	}
+	net_timer_fini(&r->now);            /* the loop may end before the lookup does */
+	uv_cancel((uv_req_t *)&r->request); /* one that runs is dropped later */
 }
