@@ -33,6 +33,8 @@ static const struct describe_case {
 	{ "LOGIN", 1, "*", "[LOGIN: cancelled]" },
 	{ "LOGIN", 0, "G1sySg==", "[LOGIN: user \"\\x1b[2J\", 4 octets]" },
 	{ "XOAUTH2", 0, "c2VjcmV0", "[XOAUTH2: malformed, hidden, 6 octets]" },
+	{ "XOAUTH2", 1, "dXNlcj1zY2FuAWF1dGg9QmVhcmVyIHNlY3JldAEB",
+	    "[XOAUTH2: malformed, hidden, 30 octets]" },
 	{ "SKEY", 0, "c2VjcmV0", "[SKEY: hidden, 6 octets]" },
 	{ "CRAM-MD5", 0, "dGltIGI5MTNhNjAyYzdlZGE3YTQ5NWI0ZTZlNzMzNGQzODkw",
 	    "[CRAM-MD5: user \"tim\", digest hidden, 36 octets]" },

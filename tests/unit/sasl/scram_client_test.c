@@ -379,6 +379,21 @@ static void a_kept_key_spares_its_derivation_and_holds_for_its_password_only(voi
 	assert_int_equal(entry->iterations, 0);
 }
 
+static void a_nonce_is_printable_without_comma_and_bounded(void **state)
+{
+	static char text[SASL_SCRAM_NONCE_MAX + 1];
+
+	memset(text, '~', sizeof(text));
+	assert_true(sasl_scram_nonce_is_sound(span_of(text, SASL_SCRAM_NONCE_MAX)));
+	assert_false(sasl_scram_nonce_is_sound(span_of(text, SASL_SCRAM_NONCE_MAX + 1)));
+	assert_true(sasl_scram_nonce_is_sound(SPAN("a=b")));
+	assert_false(sasl_scram_nonce_is_sound(SPAN("")));
+	assert_false(sasl_scram_nonce_is_sound(SPAN("a,b")));
+	assert_false(sasl_scram_nonce_is_sound(SPAN("a b")));
+	assert_false(sasl_scram_nonce_is_sound(SPAN("a\0b")));
+	assert_false(sasl_scram_nonce_is_sound(SPAN("a\x80")));
+}
+
 static void fewer_iterations_can_be_allowed(void **state)
 {
 	struct player p;
@@ -403,6 +418,7 @@ int main(void)
 		cmocka_unit_test(the_header_says_whether_the_login_is_bound),
 		cmocka_unit_test(names_with_commas_travel),
 		cmocka_unit_test(a_kept_key_spares_its_derivation_and_holds_for_its_password_only),
+		cmocka_unit_test(a_nonce_is_printable_without_comma_and_bounded),
 		cmocka_unit_test(fewer_iterations_can_be_allowed),
 	};
 
