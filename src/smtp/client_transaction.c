@@ -188,11 +188,14 @@ static bool may_send(const struct smtp_client *c)
 	return octets <= c->output->max - c->output->len;
 }
 
+/* Dovecot's submission service (2.3.19) falls over a RCPT that comes before its reply to the
+   message in front of it: that one has been passed on, its sender is not told, and it comes again.
+ */
 static bool may_go_ahead(const struct smtp_client *c)
 {
 	return !c->over && c->stage == SMTP_CLIENT_STAGE_MESSAGE && !c->transaction_failed &&
-	       c->extensions.pipelining && !c->settings.pipelining_off && !c->settings.lmtp &&
-	       c->ahead_sent == 0 && !c->eof && !c->timed_out;
+	       c->extensions.pipelining && !c->extensions.burl && !c->settings.pipelining_off &&
+	       !c->settings.lmtp && c->ahead_sent == 0 && !c->eof && !c->timed_out;
 }
 
 /* All commands of the transaction in hand, or 0 when they are too many for one group. */

@@ -47,6 +47,11 @@ static void set_dsn(struct smtp_extensions *e, struct span arguments)
 	e->dsn = true;
 }
 
+static void set_burl(struct smtp_extensions *e, struct span arguments)
+{
+	e->burl = true;
+}
+
 static void set_starttls(struct smtp_extensions *e, struct span arguments)
 {
 	e->starttls = true;
@@ -145,6 +150,7 @@ static const struct keyword {
 	{ "CHUNKING", set_chunking },
 	{ "ENHANCEDSTATUSCODES", set_enhanced_status_codes },
 	{ "DSN", set_dsn },
+	{ "BURL", set_burl },
 	{ "STARTTLS", set_starttls },
 	{ "REQUIRETLS", set_requiretls },
 	{ "LIMITS", set_limits },

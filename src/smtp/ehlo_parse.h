@@ -22,9 +22,10 @@ struct smtp_extensions {
 	bool eight_bit_mime; /* RFC 6152 */
 	bool smtputf8;       /* RFC 6531 */
 	bool chunking;       /* RFC 3030 */
-	bool enhanced_status_codes;                         /* RFC 2034 */
-	bool dsn;                                           /* RFC 3461 */
-	bool starttls;                                      /* RFC 3207 */
+	bool enhanced_status_codes; /* RFC 2034 */
+	bool dsn;                   /* RFC 3461 */
+	bool burl;     /* RFC 4468; not used here, but only Dovecot's submission service lists it */
+	bool starttls; /* RFC 3207 */
 	bool requiretls;                                    /* RFC 8689 */
 	bool limits;                                        /* RFC 9422; each 0: not told */
 	unsigned recipients_max, messages_max, domains_max; /* RCPTMAX, MAILMAX, RCPTDOMAINMAX */

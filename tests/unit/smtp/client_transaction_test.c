@@ -338,6 +338,34 @@ static const struct scenario scenarios[] = {
 		    "* CLOSED\n",
 	},
 	{
+	    .name = "nothing goes ahead to Dovecot's submission service, which falls over it",
+	    ONE,
+	    TEXT,
+	    .messages = 2,
+	    .ahead = true,
+	    .quits = true,
+	    .server = { "220 mx", "250-mx\r\n250-BURL imap\r\n250 PIPELINING", "250 ok", "250 ok",
+		"354 go", "250 first", "221 bye" },
+	    .want = "* READY\n"
+		    "C: MAIL FROM:<a@example.org>\n"
+		    "C: RCPT TO:<b@example.net>\n"
+		    "C: DATA\n"
+		    "S: 250 ok\n"
+		    "S: 250 ok\n"
+		    "* RECIPIENT 0 250 ok\n"
+		    "S: 354 go\n"
+		    "* CONTENT\n"
+		    "= not ahead\n"
+		    "C: hello\n"
+		    "C: .\n"
+		    "S: 250 first\n"
+		    "* MESSAGE all 250 first\n"
+		    "* READY\n"
+		    "C: QUIT\n"
+		    "S: 221 bye\n"
+		    "* CLOSED\n",
+	},
+	{
 	    .name = "pipelining switched off",
 	    .settings = { .pipelining_off = true },
 	    ONE,
