@@ -294,3 +294,23 @@ def test_a_token_that_dovecot_refuses_is_fetched_again(stage):
     check_equal((len(given), hop.delivered()), (2, 1), 'tokens, messages')
     for token in given:
         check(token not in relay.log_text(), 'a token in the log')
+
+
+def test_dovecot_says_how_many_connections_are_too_many(stage):
+    """Three of one user, where Frank would like more: it keeps to what there is, and nothing waits
+    as it would for a hop in trouble."""
+    certificate = Certificate(stage)
+    sink = SmtpSink(stage)
+    hop = DovecotSubmission(stage, certificate, PASSWORDS, sink.port, connections_max=3)
+    secret = stage.write('password', PASSWORD, 0o600)
+    relay = Frank(stage, extra=f'account alice {{ login {LOGIN}; password-file {secret}; }}',
+                  routes=f'route * {{ via submission://localhost:{hop.port}; account alice; '
+                         f'tls-trust {certificate.certificate}; }}')
+    with clients.connect(relay.port) as client:
+        for number in range(200):
+            client.sendmail(LOGIN, [f'bob-{number}@example.net'], clients.MESSAGE)
+    relay.wait_queue_empty()
+    check_equal(sink.wait_count(200), 200, 'messages behind the hop')
+    check('Maximum number of connections' in hop.maillog(), 'there was no limit to be met')
+    relay.wait_event('hop-crowded', 'Maximum number of connections')
+    check_equal(relay.events('hop-paused') + relay.events('deferred'), [])

@@ -34,7 +34,7 @@ auth_verbose = yes
 # A refused login is not made to wait, nor is the next one from the same address.
 auth_failure_delay = 0
 # Ten is the default; Dovecot 2.4.1 falls over its own refusal of the next one.
-mail_max_userip_connections = 100
+mail_max_userip_connections = {connections_max}
 auth_mechanisms = {mechanisms}
 auth_krb5_keytab = {keytab}
 auth_gssapi_hostname = "$ALL"
@@ -156,9 +156,11 @@ SIGNING_KEY = b'a key of this test and of nothing else'
 
 
 class DovecotSubmission:
-    """users: {login: password}; clients: a Certificate that clients may show for EXTERNAL."""
+    """users: {login: password}; clients: a Certificate that clients may show for EXTERNAL.
+    connections_max: at one time, of one user from one address."""
 
-    def __init__(self, stage, certificate, users, next_port, clients=None, kerberos=None):
+    def __init__(self, stage, certificate, users, next_port, clients=None, kerberos=None,
+                 connections_max=100):
         new = version() >= (2, 4)
         self.mechanisms = (*MECHANISMS, *(MECHANISMS_2_4 if new else ()),
                            *(('GSSAPI',) if kerberos else ()))
@@ -175,6 +177,7 @@ class DovecotSubmission:
             'certificate': certificate.certificate, 'key': certificate.key,
             'clients': (clients or certificate).certificate, 'next_port': next_port, **self.ports,
             'mechanisms': ' '.join(self.mechanisms).lower(),
+            'connections_max': connections_max,
             'keytab': kerberos.keytab if kerberos else '/nonexistent',
             'krb5_config': kerberos.env['KRB5_CONFIG'] if kerberos else '/nonexistent',
             'head': 'dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0'

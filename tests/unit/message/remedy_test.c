@@ -101,6 +101,10 @@ static const struct remedy_case {
 	{ "too many at once, Postfix",
 	    "421 4.7.0 mail.example.net Error: too many connections from 192.0.2.1",
 	    MESSAGE_REMEDY_LIMIT, "too many connections", "connections-max" },
+	{ "too many at once, Dovecot",
+	    "421 4.7.0 Maximum number of connections from user+IP exceeded "
+	    "(mail_max_userip_connections=10)",
+	    MESSAGE_REMEDY_LIMIT, "too many connections", "connections-max" },
 };
 
 static void each_reply_has_its_remedy(void **state)
