@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* ---- mechanisms ---- */
@@ -142,6 +143,7 @@ int send_read_sign_in(
 	int status = check_combination(sign_in, message_file);
 	if (status >= 0)
 		return status;
+	prctl(PR_SET_DUMPABLE, 0); /* secrets do not go into core dumps */
 	buf_init_secret(&sign_in->password, CLI_PASSWORD_MAX_BYTES);
 	buf_init_secret(&sign_in->token, SASL_TOKEN_MAX + 1024);
 	if (!read_secret(sign_in))

@@ -182,6 +182,8 @@ void upstream_add_remedy(struct upstream *u, const struct smtp_received_reply *r
 
 	if (!remedy)
 		return;
+	if (len > 0 && u->trouble_text[len - 1] == '.')
+		len--;
 	snprintf(u->trouble_text + len, sizeof(u->trouble_text) - len, ". That means: %s%s%s",
 	    remedy->meaning, remedy->what_to_do[0] ? "; " : "", remedy->what_to_do);
 	if (remedy->kind == MESSAGE_REMEDY_LIMIT)

@@ -96,7 +96,7 @@ def test_a_password_command_that_hangs_stops_nothing(stage):
     frank.process.send(1)	# SIGHUP
     send(frank, count=20)
     hop.wait_messages(20)
-    check_equal(frank.events('reload'), [])
+    check_equal(frank.events('reload-refused'), [])
     refused = frank.wait_event('reload-refused', timeout=20)[0]
     check('has not ended after 10 s: talk' in refused, refused)
     send(frank)
@@ -298,6 +298,7 @@ def test_a_greeting_of_too_many_connections_is_no_failure(stage):
 def test_432_in_a_transaction_delays_that_message_alone(stage):
     frank = crowd(stage, 'MAIL', '432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded')
     frank.wait_event('deferred', '432 4.3.2')
+    check(the_hop(frank)['width'] <= 4, f'fewer are allowed: {the_hop(frank)}')
 
 
 # ---- route test --connect
@@ -374,3 +375,25 @@ def test_send_signs_in_with_a_token(stage):
     check('535 5.7.3' in text and 'SMTP.Send' in text, text)
     done = clients.run([frank.binary, 'send', *options, secret(stage, 'two words', 'words')])
     check_equal(done.returncode, 3, done.stdout.decode())
+
+
+# ---- what refusals mean
+
+def test_a_sender_that_is_not_the_logins_own_is_explained(stage):
+    hop = ScriptedServer(stage, replies={'MAIL': '550 5.7.60 SMTP; Client does not have '
+                                                 'permissions to send as this sender'})
+    bounces = ScriptedServer(stage)
+    frank = Frank(stage, f'''
+        route *@example.org {{ via smtp://127.0.0.1:{bounces.port}; }}
+        route * {{ via smtp://127.0.0.1:{hop.port}; }}''')
+    send(frank)
+    line = frank.wait_event('bounced', '550 5.7.60')[0]
+    check('means="the login has no right to send as this sender"' in line, line)
+    check('do="\\"sender replace ADDRESS\\"' in line, line)
+    text = ' '.join(bounces.wait_messages(1)[0][2].decode().split())
+    check('That means: the login has no right to send as this sender.' in text, text)
+    check('"sender replace ADDRESS" and "header-from keep-name" in the route' in text, text)
+    done = clients.run([frank.binary, 'send', f'smtp://127.0.0.1:{hop.port}', '--from',
+                        clients.SENDER, '--to', clients.RECIPIENT])
+    check_equal(done.returncode, 1)
+    check(b'That means: the login has no right' in done.stdout, done.stdout.decode())
