@@ -41,6 +41,18 @@ def send(frank, content, mail='', recipients=('<bob@example.net>',), sender='<al
     return reply
 
 
+def once(hop, reply):
+    """For RCPT: this reply to the first one."""
+    given = []
+
+    def rcpt(session, argument):
+        if given:
+            return hop.on_rcpt(session, argument)
+        given.append(argument)
+        return reply
+    return rcpt
+
+
 def bdat(client, content, last=False):
     client.send(b'BDAT %d%s\r\n' % (len(content), b' LAST' if last else b'') + content)
 
@@ -255,7 +267,10 @@ def test_domains_in_letters_take_the_route_of_their_ascii_form(stage):
     frank = Frank(stage, f'''route *@xn--grn-ioa.example {{ via smtp://127.0.0.1:{other.port}; }}
         route * {{ match sender *@xn--grn-ioa.example; via smtp://127.0.0.1:{other.port}; }}
         route * {{ via smtp://127.0.0.1:{hop.port}; }}''', extra='''
-        domain xn--fsq.example { recipients any; deliver discard; alias box carol@example.net; }''')
+        domain xn--fsq.example { recipients any; deliver discard; alias box carol@example.net; }
+        retry { first 1s; max 1s; }''')
+    # The route is asked for again after an attempt: the second one takes it, too.
+    other.replies['RCPT'] = once(other, '451 4.2.0 Later')
     send(frank, 'Subject: x\r\n\r\nx', 'SMTPUTF8', ['<bob@GR\u00dcN.example>'])
     check_equal(utf8(other.wait_messages(1)[0][1][0]), 'bob@GR\u00dcN.example')
     send(frank, 'Subject: x\r\n\r\nx', 'SMTPUTF8', ['<bob@example.net>'], '<a@gr\u00fcn.example>')

@@ -57,15 +57,18 @@ static const struct scenario scenarios[] = {
 	},
 	{
 	    .name = "and nowhere else",
-	    THREE,
+	    ONE,
 	    TEXT,
 	    ASKS,
 	    .requiretls = true,
-	    .server = { STEPS, "550 no", "221 bye" },
+	    .server = { STEPS, "250 ok", "550 no", "221 bye" },
 	    .want = "* READY\n"
 		    "C: MAIL FROM:<a@example.org>\n"
+		    "S: 250 ok\n"
+		    "C: RCPT TO:<b@example.net>\n"
 		    "S: 550 no\n"
-		    "* TRANSACTION_FAILED MAIL 550 no\n"
+		    "* RECIPIENT 0 550 no\n"
+		    "* TRANSACTION_FAILED RCPT 550 no\n"
 		    "* READY\n"
 		    "C: QUIT\n"
 		    "S: 221 bye\n"
