@@ -14,7 +14,7 @@
 #define REFRESH_LEAD_MAX_MS (5 * 60 * 1000)
 #define VALID_MARGIN_MAX_MS 30000 /* a token is not handed out so shortly before its end */
 #define RETRY_FIRST_MS 1000
-#define RETRY_MAX_MS 60000
+#define RETRY_MAX_MS 30000
 #define RETRY_AFTER_MAX_MS (10 * 60 * 1000)
 #define SETTINGS_RETRY_MS (5 * 60 * 1000)
 #define DISK_RETRY_MS 5000
@@ -229,7 +229,7 @@ static void save(struct oauth_entry *e)
 	submit(e, OAUTH_WORK_SAVE, OAUTH_STEP_SAVING);
 }
 
-/* Tries again after a pause: 1 s, doubling to a minute, or what the provider wants. */
+/* Tries again after a pause: 1 s, doubling to 30 s, or what the provider wants. */
 static void fail_for_now(struct oauth_entry *e, const char *why, int64_t retry_after_ms)
 {
 	int64_t pause = RETRY_FIRST_MS;
