@@ -6,10 +6,10 @@
  * Keeps a valid access token for each OAuth account, for all threads, from one loop. It refreshes
  * ahead of expiry and writes what it got to the token file (account/oauth_file.h): a refresh token
  * that the provider has rotated is on stable storage before it is used. While the provider is down
- * it tries again with a growing pause (1 s to 30 s, with jitter). An account whose sign-in has ended
- * is broken until `frank token login` writes a new file, which the keeper sees at once (inotify,
- * and a look each minute). What only the settings can mend is tried again every 5 minutes and after
- * each reload.
+ * it tries again with a growing pause (1 s to 30 s, with jitter). An account whose sign-in has
+ * ended is broken until `frank token login` writes a new file, which the keeper sees at once
+ * (inotify, and a look each minute). What only the settings can mend is tried again every 5 minutes
+ * and after each reload.
  *
  * A refresh holds the account's lock file, so that two processes never use one refresh token
  * twice. Files are read and written in the pool of workers; the loop never waits. The library does
