@@ -158,7 +158,7 @@ static int read_address(const char *option, const char *text, struct span *out)
 	struct smtp_address address;
 	if (bytes.len >= 2 && bytes.data[0] == '<' && bytes.data[bytes.len - 1] == '>')
 		bytes = span_of(bytes.data + 1, bytes.len - 2);
-	enum smtp_address_flaw flaw = smtp_address_parse(bytes, &address);
+	enum smtp_address_flaw flaw = smtp_address_parse_utf8(bytes, &address);
 	if (flaw != SMTP_ADDRESS_VALID)
 		return cli_usage(
 		    "send", "%s %s: the address %s", option, text, smtp_address_flaw_text(flaw));

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/moment.h"
+#include "smtp/domain.h"
 #include "smtp/remote_id.h"
 
 #include <stdarg.h>
@@ -75,9 +76,22 @@ static void note_message(struct run *run)
 			  "sent as it is");
 }
 
+/* Some address cannot be said without it (RFC 6531). */
+static bool needs_smtputf8(const struct send_order *order)
+{
+	for (size_t i = 0; i < order->to_count; i++) {
+		if (!smtp_text_is_ascii(order->to[i]))
+			return true;
+	}
+	return !smtp_text_is_ascii(span_from_string(order->from));
+}
+
 static void note_limits(struct run *run, const struct smtp_extensions *offered)
 {
 	const struct send_message *message = &run->order->message;
+	if (needs_smtputf8(run->order) && !offered->smtputf8)
+		note(run, "the server does not offer SMTPUTF8, and an address has letters outside "
+			  "ASCII");
 	if (message->eight_bit && !offered->eight_bit_mime)
 		note(run, "the message has bytes above 127 and the server does not offer "
 			  "8BITMIME: it is sent as it is");
@@ -150,6 +164,7 @@ static void begin(struct run *run)
 		.recipient_count = order->to_count,
 		.size = order->message.content.len,
 		.body_8bit = order->message.eight_bit,
+		.smtputf8 = needs_smtputf8(order),
 	};
 	note_limits(run, smtp_client_extensions(client));
 	run->begun = true;

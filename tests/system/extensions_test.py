@@ -7,7 +7,7 @@ from peers.certificate import Certificate
 from peers.frank import Frank
 from peers.postfix import Postfix
 from peers.scripted import ScriptedServer
-from peers.stage import check, check_equal
+from peers.stage import check, check_equal, run
 
 NOTIFY_ALL = ['NOTIFY=SUCCESS,FAILURE', 'ORCPT=rfc822;list+2Bbob@example.net']
 WITH_DSN = ('PIPELINING', '8BITMIME', 'DSN')
@@ -227,6 +227,17 @@ def test_curl_sends_an_address_beyond_ascii_through_to_postfix(stage):
     check('Subject: gr\u00fcn'.encode() in body, body.decode())
     check(b'with UTF8SMTP id' in body, body.decode())
     check('<m\u00fcller@example.net>' in postfix.maillog(), postfix.maillog())
+
+
+def test_frank_send_says_smtputf8_and_what_is_missing(stage):
+    hop = ScriptedServer(stage, ehlo=('8BITMIME', 'SMTPUTF8'))
+    frank = relay(stage, hop)
+    for port, words in ((frank.port, b'MAIL FROM:<\xc3\xa4nn@example.org> '),
+                        (ScriptedServer(stage).port, b'does not offer SMTPUTF8')):
+        done = run([frank.binary, 'send', f'smtp://127.0.0.1:{port}', '--from',
+                    '\u00e4nn@example.org', '--to', 'm\u00fcller@example.net'])
+        check(words in done.stdout + done.stderr, (done.stdout + done.stderr).decode())
+    check_equal(utf8(hop.wait_messages(1)[0][1][0]), 'm\u00fcller@example.net')
 
 
 def test_smtputf8_is_said_to_a_hop_where_something_needs_it(stage):
