@@ -61,10 +61,10 @@ static const struct domain_case {
 	{ "[192.0.2.1]", "[192.0.2.1]" },
 	{ "gr\xc3\xbc\xc3\x9f"
 	  "e.example",
-	    "xn--gre-6ka8i.example" },
+	    "xn--gre-6ka8l.example" },
 	{ "GR\xc3\x9c\xc3\x9f"
 	  "E.example",
-	    "xn--gre-6ka8i.example" },
+	    "xn--gre-6ka8l.example" },
 	{ "\xe4\xbe\x8b.example", "xn--fsq.example" },
 	/* An underscore beside other letters is not dropped. */
 	{ "a_b.gr\xc3\xbcn.example", "a_b.xn--grn-ioa.example" },
