@@ -304,17 +304,18 @@ def test_dovecot_says_how_many_connections_are_too_many(stage):
     if version() >= (2, 4):
         return
     certificate = Certificate(stage)
-    sink = SmtpSink(stage)
+    # Each message takes a second, so that more connections are wanted.
+    sink = SmtpSink(stage, '-w', '1')
     hop = DovecotSubmission(stage, certificate, PASSWORDS, sink.port, connections_max=3)
     secret = stage.write('password', PASSWORD, 0o600)
     relay = Frank(stage, extra=f'account alice {{ login {LOGIN}; password-file {secret}; }}',
                   routes=f'route * {{ via submission://localhost:{hop.port}; account alice; '
                          f'tls-trust {certificate.certificate}; }}')
     with clients.connect(relay.port) as client:
-        for number in range(200):
+        for number in range(24):
             client.sendmail(LOGIN, [f'bob-{number}@example.net'], clients.MESSAGE)
     relay.wait_queue_empty()
-    check_equal(sink.wait_count(200), 200, 'messages behind the hop')
+    check_equal(sink.wait_count(24), 24, 'messages behind the hop')
     check('Maximum number of connections' in hop.maillog(), 'there was no limit to be met')
     relay.wait_event('hop-crowded', 'Maximum number of connections')
     check_equal(relay.events('hop-paused') + relay.events('deferred'), [])
