@@ -53,21 +53,29 @@ void account_checker_stop(struct account_checker *checker)
 	atomic_store(&checker->stopping, true);
 }
 
-/* What a new hash in the users file changes. */
-static struct span credential_of(const struct account_user *subject)
+struct worker_pool *account_checker_pool(struct account_checker *checker)
 {
-	return subject->hash.len > 0 ? subject->hash : subject->scram[0].stored_key;
+	return checker->pool;
+}
+
+struct account_cache *account_checker_cache(struct account_checker *checker)
+{
+	return checker->cache;
+}
+
+bool account_checker_is_late(struct account_checker *checker, int64_t deadline_ms)
+{
+	return (deadline_ms != 0 && moment_monotonic_ms() >= deadline_ms) ||
+	       atomic_load(&checker->stopping);
 }
 
 static enum account_check_result work(const struct check *check)
 {
 	struct account_checker *checker = check->checker;
-	int64_t now_ms = moment_monotonic_ms();
-	bool late = check->deadline_ms != 0 && now_ms >= check->deadline_ms;
-	if (late || atomic_load(&checker->stopping))
+	if (account_checker_is_late(checker, check->deadline_ms))
 		return ACCOUNT_CHECK_BUSY;
 	/* A hundred sessions of one user that begin at once cost one hash a thread. */
-	if (check->known && account_cache_has(checker->cache, &check->key, now_ms))
+	if (check->known && account_cache_has(checker->cache, &check->key, moment_monotonic_ms()))
 		return ACCOUNT_CHECK_PASS;
 	struct span password = span_of(check->password, check->password_len);
 	bool matches = account_password_matches(check->subject, password);
@@ -92,6 +100,13 @@ static void run(struct worker_job *job)
 	shed(check);
 }
 
+static void destroy(struct account_check_answer *answer)
+{
+	struct check *check = CONTAINER_OF(answer, struct check, answer);
+	assert(check->users == NULL);
+	mem_free(check);
+}
+
 static struct check *check_create(struct account_checker *checker, struct account_users *users,
     const struct account_check_question *question)
 {
@@ -100,7 +115,9 @@ static struct check *check_create(struct account_checker *checker, struct accoun
 		.kind = question->kind,
 		.run = run,
 		.reply_to = question->reply_to,
+		.share = question->share,
 	};
+	check->answer.destroy = destroy;
 	check->answer.asker = question->asker;
 	check->checker = checker;
 	check->users = account_users_ref(users);
@@ -122,8 +139,8 @@ enum account_check_result account_check_begin(struct account_checker *checker,
 	const struct account_user *subject =
 	    account_password_subject(users, question->login, &known);
 	struct account_cache_key key;
-	account_cache_key_make(
-	    checker->cache, question->login, question->password, credential_of(subject), &key);
+	account_cache_key_make(checker->cache, question->login, question->password,
+	    account_password_credential(subject), &key);
 	if (account_cache_has(checker->cache, &key, question->now_ms) && known)
 		return ACCOUNT_CHECK_PASS;
 
@@ -147,8 +164,11 @@ void account_check_answer_destroy(struct account_check_answer **answer)
 {
 	if (*answer == NULL)
 		return;
-	struct check *check = CONTAINER_OF(*answer, struct check, answer);
-	assert(check->users == NULL);
-	mem_free(check);
+	struct account_check_answer *mine = *answer;
 	*answer = NULL;
+	if (mine->found != NULL)
+		account_found_fini(mine->found);
+	mem_free(mine->found);
+	mem_free(mine->login);
+	mine->destroy(mine);
 }

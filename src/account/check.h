@@ -11,8 +11,13 @@
  *
  * An unknown user costs the same work as a wrong password and gets the same answer. A full queue is
  * a temporary failure (RFC 4954, section 6: 454 4.7.0).
+ *
+ * Other stores answer in the same form: a database through the same pool (account/lookup.h),
+ * Dovecot through its socket (account/dovecot.h).
  */
 
+#include "account/cache.h"
+#include "account/sqlite.h"
 #include "account/users.h"
 #include "base/worker.h"
 
@@ -24,6 +29,10 @@ enum account_check_result {
 	ACCOUNT_CHECK_FAIL,    /* 535 5.7.8 */
 	ACCOUNT_CHECK_BUSY,    /* 454 4.7.0: the queue is full, too slow, or closing */
 	ACCOUNT_CHECK_PENDING, /* the answer comes through the mailbox */
+	/* By lookup and dovecot only: */
+	ACCOUNT_CHECK_UNKNOWN, /* the store has no such user */
+	ACCOUNT_CHECK_FOUND,   /* he was to be looked up: found */
+	ACCOUNT_CHECK_DOWN,    /* 454 4.7.0: the store does not answer; why */
 };
 
 /* Who asked: a lane, a place in its table, and the generation of that place. */
@@ -38,13 +47,19 @@ struct account_check_question {
 	unsigned kind;            /* of the worker job, for the receiver's switch */
 	int64_t now_ms;           /* monotonic */
 	int64_t deadline_ms;      /* not begun by then: BUSY, without the work. 0: none */
+	uint64_t share;           /* of the pool (base/worker.h): the client's address */
+	struct span client;       /* its address as text, for stores that want to know; or empty */
 };
 
 /* Posted to reply_to, for every PENDING exactly once; the receiver owns it. */
 struct account_check_answer {
 	struct worker_job job;
 	struct account_handle asker;
-	enum account_check_result result; /* PASS, FAIL or BUSY */
+	enum account_check_result result; /* never PENDING */
+	struct account_found *found;      /* FOUND */
+	char *login;   /* PASS: the store's name for the user; NULL: as he signs in */
+	char why[256]; /* DOWN, and sometimes FAIL: for the log; else empty */
+	void (*destroy)(struct account_check_answer *answer);
 };
 
 struct account_checker;
@@ -59,6 +74,11 @@ void account_checker_stop(struct account_checker *checker);
 /* Any thread; never blocks on work. users is referenced as long as the check needs it. */
 enum account_check_result account_check_begin(struct account_checker *checker,
     struct account_users *users, const struct account_check_question *question);
+
+/* For account/lookup.c: shared with checks of the users file. */
+struct worker_pool *account_checker_pool(struct account_checker *checker);
+struct account_cache *account_checker_cache(struct account_checker *checker);
+bool account_checker_is_late(struct account_checker *checker, int64_t deadline_ms);
 
 struct account_check_answer *account_check_answer_of(struct worker_job *job);
 void account_check_answer_destroy(struct account_check_answer **answer);

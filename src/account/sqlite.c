@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "account/sqlite.h"
 
+#include "account/password.h"
 #include "account/users_line.h"
 #include "base/base64.h"
 #include "base/list.h"
@@ -28,6 +29,10 @@ struct account_sqlite {
 	int places[ACCOUNT_SQLITE_COLUMN_COUNT]; /* of the columns; -1: not there */
 	pthread_mutex_t lock;
 	struct list idle; /* handles that nobody uses */
+	/* The last hash that was found: what an unknown user's work is like. Nobody comes in by it.
+	 */
+	char decoy[PASSWORD_HASH_SIZE];
+	unsigned iterations;
 };
 
 /* A connection with its statement; used by one thread at a time. */
@@ -207,6 +212,7 @@ void account_sqlite_close(struct account_sqlite **db)
 		struct handle *h = LIST_ENTRY(link, struct handle, link);
 		close_handle(&h);
 	}
+	mem_wipe(mine->decoy, sizeof(mine->decoy));
 	pthread_mutex_destroy(&mine->lock);
 	mem_free(mine->path);
 	mem_free(mine->query);
@@ -269,6 +275,39 @@ static void read_row(const struct account_sqlite *db, struct handle *h, struct a
 	buf_fini(&text);
 }
 
+static void remember(struct account_sqlite *db, const struct account_user *user)
+{
+	struct span hash = user->hash;
+	pthread_mutex_lock(&db->lock);
+	if (hash.len > 0 && hash.len < sizeof(db->decoy)) {
+		memcpy(db->decoy, hash.data, hash.len);
+		db->decoy[hash.len] = '\0';
+	}
+	if (user->scram_count > 0)
+		db->iterations = user->scram[0].iterations;
+	pthread_mutex_unlock(&db->lock);
+}
+
+unsigned account_sqlite_iterations(struct account_sqlite *db)
+{
+	pthread_mutex_lock(&db->lock);
+	unsigned iterations = db->iterations;
+	pthread_mutex_unlock(&db->lock);
+	return iterations;
+}
+
+void account_sqlite_spend(struct account_sqlite *db, struct span password)
+{
+	char hash[PASSWORD_HASH_SIZE];
+	pthread_mutex_lock(&db->lock);
+	memcpy(hash, db->decoy, sizeof(hash));
+	pthread_mutex_unlock(&db->lock);
+	struct account_user decoy = { .hash = span_from_string(hash) };
+	(void)account_password_matches(
+	    decoy.hash.len > 0 ? &decoy : account_users_invented(), password);
+	mem_wipe(hash, sizeof(hash));
+}
+
 enum account_sqlite_result account_sqlite_find(struct account_sqlite *db, struct span login,
     struct account_found *found_out, struct fault *fault_out)
 {
@@ -288,5 +327,6 @@ enum account_sqlite_result account_sqlite_find(struct account_sqlite *db, struct
 	if (result == SQLITE_ROW)
 		read_row(db, h, found_out, fault_out);
 	give_back(db, h);
+	remember(db, &found_out->user);
 	return result == SQLITE_ROW ? ACCOUNT_SQLITE_FOUND : ACCOUNT_SQLITE_UNKNOWN;
 }

@@ -57,4 +57,11 @@ enum account_sqlite_result {
 enum account_sqlite_result account_sqlite_find(struct account_sqlite *db, struct span login,
     struct account_found *found_out, struct fault *fault_out);
 
+/* The iterations of the last SCRAM verifier that was found; 0: none was. */
+unsigned account_sqlite_iterations(struct account_sqlite *db);
+
+/* Works on a password as if it were checked, for a user that is not there: with a hash like the
+   last one that was found, or a usual one. Any thread. */
+void account_sqlite_spend(struct account_sqlite *db, struct span password);
+
 #endif

@@ -257,6 +257,11 @@ void account_users_unref(struct account_users **users_pointer)
 		users_destroy(users);
 }
 
+const struct account_user *account_users_invented(void)
+{
+	return &invented_decoy;
+}
+
 bool account_user_works(const struct account_user *user)
 {
 	return user->hash.len > 0 || user->scram_count > 0 || user->secret.len > 0;

@@ -111,6 +111,9 @@ bool account_user_works(const struct account_user *user);
 const struct account_scram *account_user_scram(
     const struct account_user *user, enum account_scram_hash hash);
 
+/* That invented one: a usual hash of nobody's password. */
+const struct account_user *account_users_invented(void);
+
 /* Why this cannot be a user's name, to end a sentence with: "contains a colon". NULL if it can. */
 const char *account_user_name_fault(struct span name);
 

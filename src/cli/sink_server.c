@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/moment.h"
+#include "base/random.h"
 #include "cli/cli.h"
 #include "cli/sink_session.h"
 #include "net/privilege.h"
@@ -130,11 +131,10 @@ static void on_checked(struct mailbox_item *item, void *owner)
 	struct sink *sink = owner;
 	struct account_check_answer *answer = account_check_answer_of(WORKER_JOB_OF(item));
 	uint32_t number = answer->asker.index;
-	enum account_check_result result = answer->result;
 	struct sink_session *s = map_remove(sink->asking, MAP_KEY(number));
-	account_check_answer_destroy(&answer);
 	if (s != NULL)
-		sink_session_checked(s, result);
+		sink_session_checked(s, answer);
+	account_check_answer_destroy(&answer);
 }
 
 static void on_accept(int fd, const struct net_address *peer, void *owner)
@@ -238,10 +238,36 @@ static void set_rules(struct sink *sink)
 		.recipients_max = 1000000,
 		.tls_offered = settings->tls == CONFIG_TLS_MODE_STARTTLS,
 		.tls_active = settings->tls == CONFIG_TLS_MODE_IMPLICIT,
-		.auth_mechanisms = settings->auth == CONFIG_AUTH_MODE_OFF ? NULL : "PLAIN LOGIN",
+		.auth_mechanisms =
+		    sink->offer.lists[settings->cleartext_auth ? 0 : SETUP_OFFER_TLS],
 		.auth_required = settings->auth == CONFIG_AUTH_MODE_REQUIRED,
 		.auth_needs_tls = !settings->cleartext_auth,
 	};
+}
+
+/* Without users there is nobody to serve more than a password. */
+static bool prepare_users(
+    struct sink *sink, const struct sink_settings *settings, struct fault *fault_out)
+{
+	const struct config_listener listener = { .label = "sink", .auth = settings->auth };
+	struct buf problems;
+	sink->stores = account_stores_create();
+	random_bytes(sink->decoy_key, sizeof(sink->decoy_key));
+	if (settings->users != NULL) {
+		account_stores_add_users(sink->stores, "--users", settings->users);
+	} else if (settings->users_any) {
+		struct account_notes *notes = MEM_NEW(struct account_notes);
+		struct account_users *nobody = account_users_parse(SPAN(""), notes);
+		account_stores_add_users(sink->stores, "--users", nobody);
+		account_users_unref(&nobody);
+		mem_free(notes);
+	}
+	buf_init(&problems, 1024);
+	bool good = setup_auth_offer(&sink->offer, sink->stores, &listener, &problems);
+	if (!good)
+		fault_set(fault_out, FAULT_LOCAL, "no user of the file can sign in");
+	buf_fini(&problems);
+	return good;
 }
 
 static void watch_signal(struct sink *sink, uv_signal_t *handle, int number)
@@ -261,7 +287,8 @@ static bool prepare(
 			.start_ms = moment_wall_ms(),
 		},
 	};
-	if (!net_loop_init(&sink->loop, on_checked, on_turn_end, sink, fault_out))
+	if (!prepare_users(sink, settings, fault_out) ||
+	    !net_loop_init(&sink->loop, on_checked, on_turn_end, sink, fault_out))
 		return false;
 	list_init(&sink->listeners);
 	list_init(&sink->sessions);
@@ -300,6 +327,8 @@ static void dismantle(struct sink *sink)
 	if (sink->checker != NULL)
 		account_checker_destroy(&sink->checker);
 	map_destroy(&sink->asking, NULL);
+	account_stores_unref(&sink->stores);
+	setup_auth_offer_fini(&sink->offer);
 	net_timer_fini(&sink->patience);
 	uv_close((uv_handle_t *)&sink->on_term, NULL);
 	uv_close((uv_handle_t *)&sink->on_int, NULL);

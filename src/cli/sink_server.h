@@ -9,7 +9,7 @@
  * wait for it and learn the port that the kernel chose, then a line for each message.
  */
 
-#include "account/check.h"
+#include "account/signin.h"
 #include "account/users.h"
 #include "base/id.h"
 #include "base/list.h"
@@ -19,6 +19,7 @@
 #include "net/listener.h"
 #include "net/loop.h"
 #include "net/tls.h"
+#include "relay/setup_auth.h"
 #include "smtp/server.h"
 
 struct sink_address {
@@ -52,6 +53,9 @@ struct sink {
 	struct map *asking;       /* sessions that wait for a password check, by number */
 	struct worker_pool *pool; /* NULL without users */
 	struct account_checker *checker;
+	struct account_stores *stores; /* the users, or nobody */
+	struct setup_offer offer;      /* the mechanisms */
+	char decoy_key[ACCOUNT_SIGNIN_DECOY_KEY];
 	struct id_source ids;
 	struct cli_dialogue_style style;
 	uv_signal_t on_term, on_int;

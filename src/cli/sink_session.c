@@ -79,99 +79,115 @@ static void auth_failed(struct sink_session *s, enum smtp_reply_id reply, const 
 	s->sink->auth_failures++;
 	sink_say(s->sink, "%s: AUTH refused: %s", conn_peer_text(s->conn), text);
 	smtp_server_auth_failure(&s->smtp, reply, reply == SMTP_REPLY_AUTH_MALFORMED ? text : NULL);
-	sasl_server_fini(&s->sasl);
+	account_signin_fini(&s->signin);
 }
 
-static void auth_passed(struct sink_session *s)
+static void auth_passed(struct sink_session *s, const struct buf *name)
 {
-	const struct buf *name = &s->sasl.identity.authcid;
 	s->login = mem_dup(buf_span(name).data, name->len);
 	smtp_server_auth_success(&s->smtp);
-	sasl_server_fini(&s->sasl);
+	account_signin_fini(&s->signin);
 }
 
-static void auth_decided(struct sink_session *s, enum account_check_result result)
+static void auth_pending(struct sink_session *s)
 {
-	switch (result) {
-	case ACCOUNT_CHECK_PASS:
-		auth_passed(s);
+	s->checking = true;
+	map_set(s->sink->asking, MAP_KEY(s->number), s);
+	conn_clear_deadline(s->conn);
+}
+
+static void follow_auth(struct sink_session *s, enum account_signin_state state)
+{
+	switch (state) {
+	case ACCOUNT_SIGNIN_CHALLENGE:
+		smtp_server_auth_challenge(&s->smtp, s->signin.sasl.challenge);
 		break;
-	case ACCOUNT_CHECK_FAIL:
-		auth_failed(s, SMTP_REPLY_AUTH_REJECTED, "unknown user or wrong password");
+	case ACCOUNT_SIGNIN_PENDING:
+		auth_pending(s);
 		break;
-	case ACCOUNT_CHECK_BUSY:
-		auth_failed(s, SMTP_REPLY_AUTH_TEMPORARY, "too many logins are being checked");
+	case ACCOUNT_SIGNIN_PASSED:
+		auth_passed(s, &s->signin.login);
 		break;
-	case ACCOUNT_CHECK_PENDING:
-		s->checking = true;
-		map_set(s->sink->asking, MAP_KEY(s->number), s);
-		conn_clear_deadline(s->conn);
+	case ACCOUNT_SIGNIN_REFUSED:
+		auth_failed(s, SMTP_REPLY_AUTH_REJECTED, s->signin.reason);
+		break;
+	case ACCOUNT_SIGNIN_MALFORMED:
+		auth_failed(s, SMTP_REPLY_AUTH_MALFORMED, s->signin.reason);
+		break;
+	case ACCOUNT_SIGNIN_UNAVAILABLE:
+		auth_failed(s, SMTP_REPLY_AUTH_TEMPORARY, s->signin.reason);
 		break;
 	}
 }
 
-static enum account_check_result check_password(struct sink_session *s)
+/* --users any: whatever name and password come, they are right. */
+static void follow_any(struct sink_session *s, enum sasl_outcome outcome)
 {
-	struct sink *sink = s->sink;
-	if (sink->settings->users_any)
-		return ACCOUNT_CHECK_PASS;
-	int64_t now = net_loop_now_ms(&sink->loop);
-	struct account_check_question question = {
-		.login = buf_span(&s->sasl.identity.authcid),
-		.password = buf_span(&s->sasl.identity.password),
-		.asker = { .index = s->number },
-		.reply_to = &sink->loop.mailbox,
-		.now_ms = now,
-		.deadline_ms = now + AUTH_MS,
-	};
-	return account_check_begin(sink->checker, sink->settings->users, &question);
+	const struct sasl_server *sasl = &s->signin.sasl;
+	if (outcome == SASL_OUTCOME_CHALLENGE)
+		smtp_server_auth_challenge(&s->smtp, sasl->challenge);
+	else if (outcome == SASL_OUTCOME_IDENTITY)
+		auth_passed(s, &sasl->identity.authcid);
+	else
+		auth_failed(s, SMTP_REPLY_AUTH_MALFORMED, sasl->sentence);
 }
 
-void sink_session_checked(struct sink_session *s, enum account_check_result result)
+void sink_session_checked(struct sink_session *s, struct account_check_answer *answer)
 {
 	assert(s->checking);
 	s->checking = false;
-	auth_decided(s, result);
-	conn_wake(s->conn);
+	follow_auth(s, account_signin_answer(&s->signin, answer, net_loop_now_ms(&s->sink->loop)));
+	if (!s->checking)
+		conn_wake(s->conn);
 }
 
-static void step_auth(struct sink_session *s, enum sasl_outcome outcome)
+static void prepare_auth(struct sink_session *s)
 {
-	switch (outcome) {
-	case SASL_OUTCOME_CHALLENGE:
-		smtp_server_auth_challenge(&s->smtp, s->sasl.challenge);
-		break;
-	case SASL_OUTCOME_IDENTITY:
-		auth_decided(s, check_password(s));
-		break;
-	case SASL_OUTCOME_LOOKUP:
-	case SASL_OUTCOME_PROVED:
-	case SASL_OUTCOME_REFUSED:
-		assert(!"PLAIN and LOGIN, which alone are offered, end in an identity");
-		break;
-	case SASL_OUTCOME_MALFORMED:
-		auth_failed(s, SMTP_REPLY_AUTH_MALFORMED, s->sasl.sentence);
-		break;
-	}
+	struct sink *sink = s->sink;
+	struct account_signin_place place = {
+		.stores = sink->stores,
+		.checker = sink->checker,
+		.conn = s->conn,
+		.hostname = span_from_string(sink->settings->hostname),
+		.decoy_key = span_of(sink->decoy_key, sizeof(sink->decoy_key)),
+		.bound_offered = setup_auth_state(s->conn) & SETUP_OFFER_BOUND,
+		.deadline_ms = AUTH_MS,
+		.asker = { .index = s->number },
+		.reply_to = &sink->loop.mailbox,
+	};
+	account_signin_fini(&s->signin);
+	account_signin_init(&s->signin, &place);
 }
 
 static void begin_auth(struct sink_session *s, const struct smtp_server_event *event)
 {
+	bool has_initial = event->auth.has_initial;
+	struct span data = event->auth.data;
 	enum sasl_mechanism mechanism;
 	if (!sasl_mechanism_find(event->auth.mechanism, &mechanism)) {
 		smtp_server_auth_failure(&s->smtp, SMTP_REPLY_AUTH_MECHANISM_UNKNOWN, NULL);
 		return;
 	}
-	if (event->auth.has_initial)
+	if (has_initial)
 		follow_payload(s, event, 0);
-	step_auth(
-	    s, sasl_server_start(&s->sasl, mechanism, event->auth.has_initial, event->auth.data));
+	prepare_auth(s);
+	if (s->sink->settings->users_any)
+		follow_any(s, sasl_server_start(&s->signin.sasl, mechanism, has_initial, data));
+	else
+		follow_auth(s,
+		    account_signin_begin(&s->signin, mechanism, has_initial, data,
+			net_loop_now_ms(&s->sink->loop), net_loop_wall_ms(&s->sink->loop) / 1000));
 }
 
 static void respond_auth(struct sink_session *s, const struct smtp_server_event *event)
 {
-	follow_payload(s, event, s->sasl.step);
-	step_auth(s, sasl_server_step(&s->sasl, event->auth.data));
+	follow_payload(s, event, s->signin.sasl.step);
+	if (s->sink->settings->users_any)
+		follow_any(s, sasl_server_step(&s->signin.sasl, event->auth.data));
+	else
+		follow_auth(s,
+		    account_signin_step(&s->signin, event->auth.data,
+			net_loop_now_ms(&s->sink->loop), net_loop_wall_ms(&s->sink->loop) / 1000));
 }
 
 /* ---- the transaction ---- */
@@ -259,6 +275,7 @@ static void tls_is_up(struct sink_session *s)
 	struct conn_tls_info info;
 	if (conn_tls_info(s->conn, &info))
 		follow_note(s, info.version);
+	smtp_server_offer_auth(&s->smtp, s->sink->offer.lists[setup_auth_state(s->conn)]);
 	if (s->sink->settings->tls == CONFIG_TLS_MODE_IMPLICIT)
 		smtp_server_greet(&s->smtp);
 	else
@@ -285,6 +302,9 @@ static bool handle(struct sink_session *s, const struct smtp_server_event *event
 	case SMTP_SERVER_AUTH_RESPONSE:
 		respond_auth(s, event);
 		return !s->checking;
+	case SMTP_SERVER_XCLIENT: /* not offered */
+		smtp_server_answer(&s->smtp, SMTP_REPLY_POLICY_REFUSED, NULL);
+		return true;
 	case SMTP_SERVER_MAIL:
 		begin_message(s, event->mail.address.mailbox);
 		return true;
@@ -344,7 +364,7 @@ static void destroy(struct sink_session *s, enum conn_close how)
 		map_remove(sink->asking, MAP_KEY(s->number));
 	list_remove(&s->link);
 	smtp_server_fini(&s->smtp);
-	sasl_server_fini(&s->sasl);
+	account_signin_fini(&s->signin);
 	conn_close(&s->conn, how);
 	mem_free(s->login);
 	mem_free(s);
@@ -394,7 +414,7 @@ void sink_session_accept(struct sink *sink, int fd, const struct net_address *pe
 	s->number = ++sink->sessions_born;
 	s->conn = conn_open(&sink->loop, fd, peer, pump, s);
 	list_append(&sink->sessions, &s->link);
-	sasl_server_init(&s->sasl);
+	account_signin_init(&s->signin, &(struct account_signin_place){ 0 });
 	smtp_server_init(&s->smtp, &sink->smtp, conn_output(s->conn));
 	if (sink->settings->follow)
 		smtp_server_observe(&s->smtp, observe, s);

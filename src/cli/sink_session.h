@@ -10,16 +10,15 @@
 #include "cli/sink_message.h"
 #include "cli/sink_server.h"
 #include "net/conn.h"
-#include "sasl/server.h"
 
 struct sink_session {
 	struct list link;
 	struct sink *sink;
 	struct conn *conn;
 	struct smtp_server smtp;
-	struct sasl_server sasl;
-	bool tls_pending; /* the handshake is under way */
-	bool checking;    /* the password is with the checker */
+	struct account_signin signin; /* during an exchange */
+	bool tls_pending;             /* the handshake is under way */
+	bool checking;                /* the password is with the checker */
 	uint32_t number;
 	char *login;                  /* NULL before AUTH has succeeded */
 	struct sink_message *message; /* NULL outside a transaction */
@@ -30,7 +29,7 @@ struct sink_session {
 /* Takes fd. */
 void sink_session_accept(struct sink *sink, int fd, const struct net_address *peer);
 /* The answer to the password question. */
-void sink_session_checked(struct sink_session *s, enum account_check_result result);
+void sink_session_checked(struct sink_session *s, struct account_check_answer *answer);
 /* 421 at the next boundary between commands. */
 void sink_session_stop(struct sink_session *s);
 /* At once. */

@@ -3,8 +3,11 @@
 
 #include "base/memory.h"
 #include "base/moment.h"
+#include "relay/bans_keeper.h"
 #include "relay/bind.h"
+#include "relay/decoy.h"
 #include "relay/events.h"
+#include "relay/quirk_use.h"
 #include "relay/learned_keeper.h"
 #include "relay/tokens.h"
 #include "relay/watch.h"
@@ -21,6 +24,7 @@
 #define FILE_WORKERS 2
 #define FILE_QUEUE_MAX 4096
 #define HASH_QUEUE_MAX 1024
+#define HASH_SHARE_MAX 512 /* of one address: others find room */
 #define HASH_NICE 10
 #define RESULT_DELAY_MS 100 /* what a crash may deliver twice was delivered within this time */
 
@@ -115,25 +119,13 @@ void control_end_binding(struct control *c, struct control_binding *binding)
 
 /* ---- certificates ---- */
 
-/* Its path; NULL: all are as they were loaded. */
-static const char *find_stale_certificate(const struct setup *setup)
-{
-	if (setup->tls && tls_server_context_is_stale(setup->tls))
-		return setup->config->tls.certificate;
-	for (size_t i = 0; i < setup->hop_count; i++)
-		if (setup->hops[i].tls && tls_client_context_is_stale(setup->hops[i].tls))
-			return setup->hops[i].account->config->certificate;
-	return NULL;
-}
-
 static void on_certificate_timer(void *owner)
 {
 	struct control *c = owner;
-	const char *stale = find_stale_certificate(c->setup);
+	struct fault why;
 
-	if (stale) {
-		event_sentence(
-		    EVENT_CERTIFICATE_CHANGED, "%s or its key has changed; reloading", stale);
+	if (certificates_look(&c->certificates, c->setup, net_loop_wall_ms(&c->loop), &why)) {
+		event_sentence(EVENT_CERTIFICATE_CHANGED, "%s", why.text);
 		reload_start(c);
 	}
 	net_timer_start(&c->certificate_timer, CONTROL_CERTIFICATE_CHECK_MS);
@@ -205,6 +197,26 @@ static void take_trace(struct control *c, struct relay_mail_trace *trace)
 	trace_line_fini(&trace->line);
 }
 
+static void take_quirks(struct control *c, struct relay_mail_quirks *mail)
+{
+	struct quirk_news news = {
+		.client = mail->client,
+		.login = mail->login,
+		.listener = mail->listener,
+		.now_ms = mail->now_ms,
+	};
+
+	for (unsigned i = 0; i < SMTP_QUIRK_COUNT; i++) {
+		news.quirk = (enum smtp_quirk)i;
+		news.uses = mail->uses[i];
+		news.refused = (mail->missed & SMTP_QUIRK_BIT(i)) != 0;
+		if (news.uses + news.refused > 0)
+			quirk_book_note(&c->quirks, &news);
+	}
+	mem_free(mail->login);
+	mem_free(mail->listener);
+}
+
 static void on_lane(struct mailbox_item *item, void *owner)
 {
 	struct control *c = owner;
@@ -216,6 +228,9 @@ static void on_lane(struct mailbox_item *item, void *owner)
 		return;
 	case RELAY_MAIL_TRACE:
 		take_trace(c, (struct relay_mail_trace *)mail);
+		break;
+	case RELAY_MAIL_QUIRKS:
+		take_quirks(c, (struct relay_mail_quirks *)mail);
 		break;
 	case RELAY_MAIL_LANE_STOPPED:
 		c->lanes_running--;
@@ -282,12 +297,17 @@ static void start_services(struct control *c, struct spool_store **store)
 	c->hash_pool = worker_pool_create("hash", hashers, HASH_QUEUE_MAX, HASH_NICE);
 	c->checker = account_checker_create(c->hash_pool);
 	c->census = account_census_create();
+	c->tally = account_tally_create(ACCOUNT_TALLY_KEYS_MAX);
+	bans_keeper_start(c);
 	c->services.keeper = c->keeper;
 	c->services.checker = c->checker;
 	c->services.census = c->census;
+	c->services.tally = c->tally;
 	c->services.file_pool = c->file_pool;
 	c->services.hash_pool = c->hash_pool;
 	c->services.control = &c->from_lanes.box;
+	decoy_key_load(c->setup->config->state.path, c->services.decoy_key);
+	worker_pool_limit_shares(c->hash_pool, HASH_SHARE_MAX);
 }
 
 static bool start_lanes(struct control *c, uint64_t last_id, struct fault *fault)
@@ -319,6 +339,8 @@ static void shut_down(struct control *c)
 		lane_join(&c->lanes[i]);
 	account_checker_destroy(&c->checker);
 	account_census_destroy(&c->census);
+	account_tally_destroy(&c->tally);
+	bans_keeper_end(c);
 	learned_keeper_end(c);
 	schedule_fini(&c->schedule);
 }
@@ -340,6 +362,7 @@ static void close_loop(struct control *c)
 	}
 	mem_free(c->lanes);
 	mem_free((char *)c->services.spool_path);
+	quirk_book_fini(&c->quirks);
 	mem_free(c->reload_problem);
 	setup_unref(&c->setup);
 }
@@ -361,6 +384,7 @@ static bool prepare(struct control *c, const struct control_options *options, st
 	c->load_context = options->load_context;
 	c->services.lane_count = options->lane_count;
 	c->started_ms = c->reloaded_ms = moment_wall_ms();
+	quirk_book_init(&c->quirks, c->started_ms);
 	return true;
 }
 
@@ -394,7 +418,8 @@ bool control_run(const struct control_options *options, struct fault *fault_out)
 	control_hand_out(&control, options->sockets);
 	if (options->sockets->admin_fd >= 0)
 		control.admin = admin_create(&control, options->sockets->admin_fd);
-	net_timer_start(&control.certificate_timer, CONTROL_CERTIFICATE_CHECK_MS);
+	certificates_log(control.setup, NULL);
+	on_certificate_timer(&control);
 	sd_notify(0, "READY=1");
 	net_loop_run(&control.loop);
 	shut_down(&control);

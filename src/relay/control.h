@@ -11,11 +11,14 @@
  * 30 s what is left is cut; the keeper commits what it holds.
  */
 
+#include "account/bans.h"
 #include "account/census.h"
 #include "account/check.h"
 #include "net/privilege.h"
 #include "relay/admin.h"
+#include "relay/certificates.h"
 #include "relay/lane.h"
+#include "relay/quirk_book.h"
 #include "relay/schedule.h"
 
 #define CONTROL_STOP_MS 30000
@@ -46,6 +49,8 @@ struct control {
 	struct worker_pool *load_pool; /* one thread, for what a reload reads and runs */
 	struct inbox from_loader;
 	bool loading, load_again;
+	struct certificates_watch certificates;
+	struct quirk_book quirks;
 
 	const struct setup *setup;
 	struct lane_services services;
@@ -55,6 +60,11 @@ struct control {
 	struct schedule schedule;
 	struct worker_pool *hash_pool, *file_pool;
 	struct account_census *census;
+	struct account_tally *tally;
+	struct account_bans *bans;
+	struct net_timer bans_timer;
+	char *bans_directory;
+	uint64_t bans_written; /* account_bans_changes() of what the file has */
 	struct account_checker *checker;
 	struct list bindings;
 	struct admin *admin;

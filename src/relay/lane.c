@@ -108,7 +108,7 @@ static void on_password(struct lane *lane, struct worker_job *job)
 	struct session *session = lane_place_find(lane, answer->asker);
 
 	if (session)
-		session_password_checked(session, answer->result);
+		session_password_checked(session, answer);
 	account_check_answer_destroy(&answer);
 }
 
@@ -281,6 +281,7 @@ static void on_control(struct mailbox_item *item, void *owner)
 	case RELAY_MAIL_LANE_STOPPED:
 	case RELAY_MAIL_JOB_PROGRESS:
 	case RELAY_MAIL_TRACE:
+	case RELAY_MAIL_QUIRKS:
 		assert(!"mail for control in a lane");
 	}
 	mem_free(mail);
@@ -301,6 +302,7 @@ static void on_drain_timer(void *owner)
 {
 	struct lane *lane = owner;
 
+	account_dovecots_fini(&lane->dovecots);
 	if (lane->loop.conn_count == 0 || ++lane->drain_looks > DRAIN_LOOKS_MAX)
 		net_loop_stop(&lane->loop);
 	else
@@ -365,6 +367,7 @@ struct lane *lane_start(const struct lane_services *services, unsigned index, ui
 	list_init(&lane->endpoints);
 	list_init(&lane->sessions);
 	list_init(&lane->slots);
+	account_dovecots_init(&lane->dovecots, &lane->loop);
 	lane->first_free = NO_PLACE;
 	lane->setup = setup_ref(setup);
 	if (!start_thread(lane)) {

@@ -11,8 +11,10 @@
  * The fields below belong to the lane's own thread; other threads only post.
  */
 
+#include "account/bans.h"
 #include "account/census.h"
-#include "account/check.h"
+#include "account/signin.h"
+#include "account/tally.h"
 #include "base/id.h"
 #include "net/listener.h"
 #include "net/loop.h"
@@ -31,12 +33,15 @@ struct lane_services {
 	struct keeper *keeper;
 	struct account_checker *checker;
 	struct account_census *census;
+	struct account_bans *bans;
+	struct account_tally *tally;
 	struct worker_pool *file_pool;
 	struct worker_pool *hash_pool; /* also what next hops make us compute */
 	struct mailbox *control; /* takes struct relay_mail */
 	const char *spool_path;
 	unsigned lane_count;
 	unsigned node; /* for ids */
+	char decoy_key[ACCOUNT_SIGNIN_DECOY_KEY];
 };
 
 #define LANE_JOB_PASSWORD 2 /* worker_job.kind; see also LARGE_WRITE_JOB, DELIVER_JOB */
@@ -77,6 +82,7 @@ struct lane {
 	uint64_t sessions_born; /* makes session numbers */
 
 	struct list slots; /* of struct slot: connections to next hops */
+	struct account_dovecots dovecots;
 
 	size_t draft_bytes;            /* memory of drafts, against the lane's share */
 	unsigned watchers;             /* above 0: dialogues are reported to control */

@@ -2,8 +2,11 @@
 #include "relay/session.h"
 
 #include "base/memory.h"
-#include "relay/events.h"
+#include "relay/guard.h"
+#include "relay/quirk_use.h"
+#include "relay/sender.h"
 #include "relay/session_auth.h"
+#include "relay/session_private.h"
 #include "relay/watch.h"
 #include "smtp/domain.h"
 
@@ -14,11 +17,9 @@
 #define TLS_HANDSHAKE_MS 60000
 #define COMPARABLE_MAX (SMTP_LOCAL_PART_MAX + 1 + SMTP_DOMAIN_ASCII_MAX + SMTP_MAILBOX_MAX)
 
-static void pump(struct conn *conn, void *owner);
-
 /* ---- log ---- */
 
-static void begin_line(const struct session *s, struct log_line *line, enum event event)
+void session_begin_line(const struct session *s, struct log_line *line, enum event event)
 {
 	char address[NET_ADDRESS_TEXT_MAX];
 
@@ -45,8 +46,9 @@ static void log_recipients(const struct session *s, struct log_line *line)
 
 /* ---- transaction ---- */
 
-static void end_transaction(struct session *s)
+static void end_transaction(struct session *s, bool kept)
 {
+	guard_end_transaction(s, kept);
 	if (s->submission && !s->submission->with_keeper)
 		submission_destroy(&s->submission);
 	s->submission = NULL; /* the keeper's answer destroys the other kind */
@@ -61,14 +63,15 @@ static void drop_transaction(struct session *s, const char *reason)
 	struct log_line line;
 
 	if (s->submission && s->submission->recipients > 0 && !s->submission->with_keeper) {
-		begin_line(s, &line, EVENT_MESSAGE_DROPPED);
+		session_begin_line(s, &line, EVENT_MESSAGE_DROPPED);
 		log_id(&line, "message", s->submission->id);
 		log_text(&line, "from", s->reverse_path);
 		log_recipients(s, &line);
 		log_text(&line, "reason", reason);
 		log_end(&line);
 	}
-	end_transaction(s);
+	/* Who leaves while it is being kept has sent it. */
+	end_transaction(s, s->submission && s->submission->with_keeper);
 }
 
 static struct policy_client policy_client(const struct session *s)
@@ -85,11 +88,14 @@ static void describe_trace(struct session *s, struct message_trace *trace, char 
 {
 	struct conn_tls_info tls;
 
+	bool extended = s->told_protocol.len > 0 ? s->told_protocol.len > strlen("SMTP")
+						 : s->smtp.extended;
+
 	*trace = (struct message_trace){
-		.protocol = s->smtp.extended ? MESSAGE_PROTOCOL_ESMTP : MESSAGE_PROTOCOL_SMTP,
+		.protocol = extended ? MESSAGE_PROTOCOL_ESMTP : MESSAGE_PROTOCOL_SMTP,
 		.tls_active = s->smtp.tls_active,
 		.authenticated = s->login != NULL,
-		.helo = smtp_server_hello_name(&s->smtp),
+		.helo = session_hello_name(s),
 		.client_address = span_from_string(address),
 		.hostname = span_from_string(s->setup->config->hostname),
 		.reverse_path = span_from_string(s->reverse_path),
@@ -128,7 +134,7 @@ static bool begin_submission(struct session *s, const struct smtp_server_event *
 	struct spool_envelope envelope = {
 		.reverse_path = event->mail.address.mailbox,
 		.login = span_from_string(s->login),
-		.helo = smtp_server_hello_name(&s->smtp),
+		.helo = session_hello_name(s),
 		.listener = span_from_string(s->listener->label),
 		.received_ms = net_loop_wall_ms(&s->lane->loop),
 		.envid = event->mail.envid,
@@ -143,10 +149,34 @@ static bool begin_submission(struct session *s, const struct smtp_server_event *
 	describe_trace(s, &trace, address);
 	trace.submitted = (envelope.flags & SPOOL_FLAG_SUBMITTED) != 0;
 	s->submission = submission_begin(s->lane, s->handle, &envelope, &trace);
-	if (s->submission)
-		s->submission->trace.client_address =
-		    s->submission->draft->message->envelope.client;
-	return s->submission != NULL;
+	if (!s->submission)
+		return false;
+	s->submission->trace.client_address = s->submission->draft->message->envelope.client;
+	s->submission->config = s->setup->config;
+	s->submission->rule = s->login ? s->rule : NULL;
+	s->submission->login = span_from_string(s->login);
+	return true;
+}
+
+/* False: the reverse-path is none that the login may use, or it has sent enough; answered. */
+static bool may_begin(struct session *s, struct span reverse_path)
+{
+	char why[SENDER_WHY_MAX];
+	enum smtp_reply_id reply = SMTP_REPLY_RATE_LIMITED;
+	struct log_line line;
+
+	if (s->login && !sender_may_use_path(s->setup->config, s->rule,
+			    span_from_string(s->login), reverse_path, why))
+		reply = SMTP_REPLY_SENDER_NOT_OWNED;
+	else if (guard_message(s, why) == GUARD_TAKE)
+		return true;
+	session_begin_line(s, &line, EVENT_SENDER_REFUSED);
+	log_span(&line, "from", reverse_path);
+	log_text(&line, "reason", why);
+	log_end(&line);
+	smtp_server_answer(&s->smtp, reply, "%s", why);
+	guard_end_transaction(s, false);
+	return false;
 }
 
 static void handle_mail(struct session *s, const struct smtp_server_event *event)
@@ -162,12 +192,14 @@ static void handle_mail(struct session *s, const struct smtp_server_event *event
 		buf_printf(&whole, "%.*s@%s", SPAN_ARG(address->mailbox), domain);
 		completed.mail.address.mailbox = buf_span(&whole);
 	}
-	if (begin_submission(s, &completed))
-		smtp_server_answer(&s->smtp, SMTP_REPLY_SENDER_OK, NULL);
-	else
-		smtp_server_answer(&s->smtp, SMTP_REPLY_TOO_BUSY, NULL);
+	if (may_begin(s, completed.mail.address.mailbox)) {
+		if (begin_submission(s, &completed))
+			smtp_server_answer(&s->smtp, SMTP_REPLY_SENDER_OK, NULL);
+		else
+			smtp_server_answer(&s->smtp, SMTP_REPLY_TOO_BUSY, NULL);
+	}
 	if (!s->submission)
-		end_transaction(s);
+		end_transaction(s, false);
 	buf_fini(&whole);
 }
 
@@ -177,7 +209,7 @@ static void refuse_recipient(
 	const struct config_refusal *own = verdict->refusal;
 	struct log_line line;
 
-	begin_line(s, &line, EVENT_RECIPIENT_REFUSED);
+	session_begin_line(s, &line, EVENT_RECIPIENT_REFUSED);
 	log_id(&line, "message", s->submission->id);
 	log_text(&line, "from", s->reverse_path);
 	log_span(&line, "to", recipient);
@@ -215,6 +247,19 @@ static void ask_policy(struct session *s, const struct smtp_address *address, st
 			verdict->targets[i].address = address->mailbox;
 }
 
+/* The verdict becomes a refusal when the login has had its recipients. */
+static void ask_guard(struct session *s, struct policy_verdict *verdict)
+{
+	char why[GUARD_WHY_MAX];
+
+	if (verdict->target_count == 0 || guard_recipient(s, why) == GUARD_TAKE)
+		return;
+	verdict->target_count = 0;
+	verdict->refusal = NULL;
+	verdict->reply = SMTP_REPLY_RATE_LIMITED;
+	snprintf(verdict->text, sizeof(verdict->text), "%s", why);
+}
+
 static void handle_rcpt(struct session *s, const struct smtp_server_event *event)
 {
 	struct policy_verdict verdict;
@@ -223,6 +268,8 @@ static void handle_rcpt(struct session *s, const struct smtp_server_event *event
 	buf_init(&scratch, 1024);
 	buf_init(&room, 2 * COMPARABLE_MAX);
 	ask_policy(s, &event->rcpt.address, &room, &scratch, &verdict);
+	if (submission_has_room(s->submission))
+		ask_guard(s, &verdict);
 	if (!submission_has_room(s->submission)) {
 		smtp_server_answer(&s->smtp, SMTP_REPLY_TOO_BUSY, NULL);
 	} else if (verdict.target_count == 0) {
@@ -239,11 +286,13 @@ static void log_accepted(struct session *s, const struct submission *submission)
 {
 	struct log_line line;
 
-	begin_line(s, &line, EVENT_MESSAGE_ACCEPTED);
+	session_begin_line(s, &line, EVENT_MESSAGE_ACCEPTED);
 	log_id(&line, "message", submission->id);
 	log_text(&line, "from", s->reverse_path);
 	log_number(&line, "recipients", submission->recipients);
 	log_number(&line, "size", (int64_t)submission->header.size);
+	if (submission->hold)
+		log_text(&line, "held", "yes");
 	log_end(&line);
 }
 
@@ -251,7 +300,7 @@ static void refuse_message(struct session *s, enum smtp_reply_id reply, const ch
 {
 	struct log_line line;
 
-	begin_line(s, &line, EVENT_MESSAGE_REFUSED);
+	session_begin_line(s, &line, EVENT_MESSAGE_REFUSED);
 	log_id(&line, "message", s->submission->id);
 	log_text(&line, "from", s->reverse_path);
 	log_recipients(s, &line);
@@ -259,7 +308,7 @@ static void refuse_message(struct session *s, enum smtp_reply_id reply, const ch
 	log_text(&line, "reason", why && *why ? why : smtp_reply_get(reply)->text);
 	log_end(&line);
 	smtp_server_answer(&s->smtp, reply, why && *why ? "%s" : NULL, why);
-	end_transaction(s);
+	end_transaction(s, false);
 }
 
 static void follow(struct session *s, enum submission_step step)
@@ -284,33 +333,43 @@ static void handle_refused(struct session *s, const struct smtp_server_event *ev
 {
 	struct log_line line;
 
-	begin_line(s, &line, EVENT_MESSAGE_REFUSED);
+	session_begin_line(s, &line, EVENT_MESSAGE_REFUSED);
 	log_id(&line, "message", s->submission->id);
 	log_text(&line, "from", s->reverse_path);
 	log_recipients(s, &line);
 	log_text(&line, "reason", smtp_refusal_name(event->refused.reason));
 	log_number(&line, "line", (int64_t)event->refused.line);
 	log_end(&line);
-	end_transaction(s);
+	end_transaction(s, false);
 }
 
 /* ---- TLS ---- */
 
+static size_t listener_index(const struct session *s)
+{
+	return (size_t)(s->listener - s->setup->config->listeners);
+}
+
 /* What was said in clear counts no more (RFC 3207, 4.2), and who signed in there may have been
    somebody else. */
-static void start_tls(struct session *s)
+void session_start_tls(struct session *s)
 {
-	size_t injected;
+	size_t injected = 0;
 	struct log_line line;
 
+	guard_leave(s);
 	mem_free(s->login);
 	s->login = NULL;
 	s->tls_pending = true;
 	conn_set_deadline(s->conn, TLS_HANDSHAKE_MS);
-	injected = conn_tls_accept(s->conn, s->setup->tls);
+	if (smtp_server_phase(&s->smtp) == SMTP_PHASE_START)
+		/* Behind the header of a proxy the client has begun already. */
+		conn_tls_accept_input(s->conn, s->setup->listener_tls[listener_index(s)]);
+	else
+		injected = conn_tls_accept(s->conn, s->setup->listener_tls[listener_index(s)]);
 	if (injected == 0)
 		return;
-	begin_line(s, &line, EVENT_TLS_INJECTION);
+	session_begin_line(s, &line, EVENT_TLS_INJECTION);
 	log_number(&line, "octets", (int64_t)injected);
 	log_end(&line);
 }
@@ -320,6 +379,7 @@ static void tls_is_up(struct session *s)
 	s->tls_pending = false;
 	s->command_waits = false;
 	watch_session_note(s, "TLS started");
+	session_auth_offer(s, &s->setup->offers[listener_index(s)]);
 	if (s->listener->tls == CONFIG_TLS_MODE_IMPLICIT)
 		smtp_server_greet(&s->smtp);
 	else
@@ -337,11 +397,13 @@ static bool handle_event(struct session *s, const struct smtp_server_event *even
 	case SMTP_SERVER_WAIT:
 		return false;
 	case SMTP_SERVER_HELLO:
-	case SMTP_SERVER_AUTH_CANCELLED:
 		session_auth_forget(s);
 		return true;
+	case SMTP_SERVER_AUTH_CANCELLED:
+		session_auth_cancelled(s);
+		return true;
 	case SMTP_SERVER_STARTTLS:
-		start_tls(s);
+		session_start_tls(s);
 		return false;
 	case SMTP_SERVER_AUTH_BEGIN:
 		session_auth_begin(s, event);
@@ -349,6 +411,9 @@ static bool handle_event(struct session *s, const struct smtp_server_event *even
 	case SMTP_SERVER_AUTH_RESPONSE:
 		session_auth_response(s, event);
 		return s->question == SESSION_QUESTION_NONE;
+	case SMTP_SERVER_XCLIENT:
+		session_xclient(s, event);
+		return true;
 	case SMTP_SERVER_MAIL:
 		handle_mail(s, event);
 		return true;
@@ -362,6 +427,7 @@ static bool handle_event(struct session *s, const struct smtp_server_event *even
 		follow(s, submission_content(s->submission, event->content));
 		return s->question == SESSION_QUESTION_NONE;
 	case SMTP_SERVER_MESSAGE:
+		s->submission->hold = s->hold;
 		follow(s, submission_finish(s->submission));
 		return s->question == SESSION_QUESTION_NONE;
 	case SMTP_SERVER_REFUSED:
@@ -383,7 +449,7 @@ static void log_closed(const struct session *s)
 {
 	struct log_line line;
 
-	begin_line(s, &line, EVENT_SESSION_CLOSED);
+	session_begin_line(s, &line, EVENT_SESSION_CLOSED);
 	log_text(&line, "listener", s->listener->label);
 	log_text(&line, "end", s->end);
 	log_text(&line, "phase", smtp_phase_name(smtp_server_phase(&s->smtp)));
@@ -398,20 +464,23 @@ static void log_closed(const struct session *s)
 static void destroy(struct session *s, enum conn_close how)
 {
 	struct lane *lane = s->lane;
-	struct account_address address = account_address_of(&s->peer.any);
 
 	drop_transaction(s, s->end);
-	log_closed(s);
+	if (s->begun) {
+		log_closed(s);
+		quirk_use_tell(s);
 	watch_session_note(s, s->end);
+		smtp_server_fini(&s->smtp);
+	}
 	session_auth_forget(s);
-	account_census_leave(
-	    lane->services->census, span_from_string(s->listener->label), &address);
+	guard_leave(s);
+	session_leave(s);
 	lane_place_free(lane, s->handle);
 	list_remove(&s->link);
 	lane->session_count--;
-	smtp_server_fini(&s->smtp);
 	conn_close(&s->conn, how);
 	mem_free(s->login);
+	mem_free(s->told_helo);
 	mem_free(s->payload_seen);
 	setup_unref(&s->setup);
 	mem_free(s);
@@ -420,7 +489,9 @@ static void destroy(struct session *s, enum conn_close how)
 
 static void set_deadline(struct session *s)
 {
-	if (s->question != SESSION_QUESTION_NONE) {
+	if (s->question == SESSION_QUESTION_PAUSE) {
+		s->command_waits = false;
+	} else if (s->question != SESSION_QUESTION_NONE) {
 		/* A commit has no deadline; the checker and the workers keep their own. */
 		conn_clear_deadline(s->conn);
 		s->command_waits = false;
@@ -443,6 +514,7 @@ static void run_machine(struct session *s)
 	while (more && !s->end) {
 		struct span shown = conn_input(s->conn), left = shown;
 		smtp_server_next(&s->smtp, &left, &event);
+		quirk_use_log_missed(s);
 		if (left.len != shown.len && !smtp_server_in_content(&s->smtp))
 			s->command_waits = false;
 		if (event.kind == SMTP_SERVER_STARTTLS)
@@ -463,7 +535,8 @@ static bool end_if_over(struct session *s)
 			       : CONN_CLOSE_LINGER);
 		return true;
 	}
-	if (conn_eof(s->conn) && s->question == SESSION_QUESTION_NONE && !s->tls_pending) {
+	if (conn_eof(s->conn) && !s->tls_pending &&
+	    (s->question == SESSION_QUESTION_NONE || s->question == SESSION_QUESTION_PAUSE)) {
 		s->end = "connection-closed";
 		destroy(s, CONN_CLOSE_FLUSH);
 		return true;
@@ -479,7 +552,7 @@ static bool end_if_broken(struct session *s)
 	if (!fault)
 		return false;
 	if (s->tls_pending) {
-		begin_line(s, &line, EVENT_TLS_FAILED);
+		session_begin_line(s, &line, EVENT_TLS_FAILED);
 		log_text(&line, "reason", fault->text);
 		log_end(&line);
 	}
@@ -488,10 +561,15 @@ static bool end_if_broken(struct session *s)
 	return true;
 }
 
-static void pump(struct conn *conn, void *owner)
+void session_pump(struct conn *conn, void *owner)
 {
 	struct session *s = owner;
 
+	if (s->proxy_pending && !session_await_proxy(s)) {
+		if (s->end)
+			destroy(s, CONN_CLOSE_LINGER);
+		return;
+	}
 	if (conn_fault(conn) && conn_input(conn).len == 0 && end_if_broken(s))
 		return;
 	if (s->tls_pending && conn_tls_active(conn))
@@ -500,8 +578,11 @@ static void pump(struct conn *conn, void *owner)
 		end_if_broken(s);
 		return;
 	}
-	if (conn_deadline_passed(conn) && s->question == SESSION_QUESTION_NONE)
+	if (conn_deadline_passed(conn) && s->question == SESSION_QUESTION_PAUSE)
+		session_auth_pause_ended(s);
+	else if (conn_deadline_passed(conn) && s->question == SESSION_QUESTION_NONE)
 		smtp_server_timeout(&s->smtp);
+	quirk_use_log_missed(s);
 	if (s->question == SESSION_QUESTION_NONE)
 		run_machine(s);
 	if (!end_if_over(s) && !s->tls_pending && !end_if_broken(s))
@@ -515,80 +596,15 @@ static void resume(struct session *s)
 	conn_wake(s->conn);
 }
 
-static bool enter(struct lane *lane, struct session *s)
-{
-	const struct config_listener *listener = s->listener;
-	struct account_address address = account_address_of(&s->peer.any);
-	bool exempt = s->trusted || net_address_is_loopback(&s->peer);
-	struct account_census_limits limits = {
-		.listener_max = listener->connections_max,
-		.address_max = exempt ? 0 : listener->connections_per_address,
-	};
-	enum account_census_result result = account_census_enter(
-	    lane->services->census, span_from_string(listener->label), &address, limits);
-	struct log_line line;
-
-	if (result == ACCOUNT_CENSUS_ENTERED)
-		return true;
-	begin_line(s, &line, EVENT_SESSION_REFUSED);
-	log_text(&line, "listener", listener->label);
-	log_text(&line, "reason",
-	    result == ACCOUNT_CENSUS_ADDRESS_FULL ? "connections-per-address" : "connections-max");
-	log_end(&line);
-	return false;
-}
-
-/* A short way out that costs no session: the reply in clear, and the end. */
-static void turn_away(struct session *s, int fd)
-{
-	struct smtp_reply const *reply = smtp_reply_get(SMTP_REPLY_CLOSING_CONNECTIONS);
-	struct conn *conn = conn_open(&s->lane->loop, fd, &s->peer, NULL, NULL);
-
-	if (conn && s->listener->tls != CONFIG_TLS_MODE_IMPLICIT)
-		buf_printf(
-		    conn_output(conn), "%u %s %s\r\n", reply->code, reply->enhanced, reply->text);
-	conn_close(&conn, CONN_CLOSE_LINGER);
-}
-
-void session_accept(struct lane *lane, const struct config_listener *listener, int fd,
-    const struct net_address *peer)
-{
-	size_t index = (size_t)(listener - lane->setup->config->listeners);
-	struct session *s = MEM_NEW(struct session);
-
-	s->lane = lane;
-	s->listener = listener;
-	s->peer = *peer;
-	s->number = ++lane->sessions_born * lane->services->lane_count + lane->index;
-	s->trusted = config_networks_contain(listener->relay_from, listener->relay_from_count,
-	    (const struct sockaddr_storage *)&peer->any);
-	if (!enter(lane, s)) {
-		turn_away(s, fd);
-		mem_free(s);
-		return;
-	}
-	s->setup = setup_ref(lane->setup);
-	s->conn = conn_open(&lane->loop, fd, peer, pump, s);
-	s->handle = lane_place_take(lane, s);
-	list_append(&lane->sessions, &s->link);
-	lane->session_count++;
-	smtp_server_init(&s->smtp, &s->setup->servers[index][s->trusted], conn_output(s->conn));
-	session_watch(s, lane->watchers > 0);
-	watch_session_note(s, "connected");
-	if (listener->tls == CONFIG_TLS_MODE_IMPLICIT)
-		start_tls(s);
-	else
-		smtp_server_greet(&s->smtp);
-	conn_wake(s->conn);
-}
-
 /* ---- answers ---- */
 
-void session_password_checked(struct session *s, enum account_check_result result)
+void session_password_checked(struct session *s, struct account_check_answer *answer)
 {
 	assert(s->question == SESSION_QUESTION_PASSWORD);
-	session_auth_checked(s, result);
-	resume(s);
+	s->question = SESSION_QUESTION_NONE;
+	session_auth_checked(s, answer);
+	if (s->question == SESSION_QUESTION_NONE)
+		resume(s);
 }
 
 void session_committed(struct session *s, enum keeper_answer answer, const char *why)
@@ -599,9 +615,12 @@ void session_committed(struct session *s, enum keeper_answer answer, const char 
 	case KEEPER_KEPT:
 		s->messages++;
 		log_accepted(s, s->submission);
+		quirk_use_tell(s);
+		if (conn_input(s->conn).len > 0)
+			smtp_server_note_input(&s->smtp);
 		smtp_server_answer(
 		    &s->smtp, SMTP_REPLY_MESSAGE_KEPT, "%s kept", id_format(s->submission->id, id));
-		end_transaction(s);
+		end_transaction(s, true);
 		break;
 	case KEEPER_FULL:
 		refuse_message(s, SMTP_REPLY_NO_SPACE, why);
@@ -622,7 +641,13 @@ void session_written(struct session *s)
 
 void session_stop(struct session *s)
 {
+	if (!s->begun) {
+		session_cut(s);
+		return;
+	}
 	smtp_server_shutdown(&s->smtp);
+	if (s->question == SESSION_QUESTION_PAUSE)
+		session_auth_pause_ended(s);
 	if (s->question == SESSION_QUESTION_NONE && !s->tls_pending)
 		conn_wake(s->conn);
 	else if (s->tls_pending)
@@ -637,5 +662,6 @@ void session_cut(struct session *s)
 
 void session_watch(struct session *s, bool watched)
 {
-	smtp_server_observe(&s->smtp, watched ? watch_session_line : NULL, s);
+	if (s->begun)
+		smtp_server_observe(&s->smtp, watched ? watch_session_line : NULL, s);
 }

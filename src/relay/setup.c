@@ -2,6 +2,8 @@
 #include "relay/setup.h"
 
 #include "base/memory.h"
+#include "relay/quirk_use.h"
+#include "relay/setup_tls.h"
 #include "smtp/domain.h"
 
 #include <string.h>
@@ -15,39 +17,24 @@ static void complain(struct buf *problems, const char *level, const char *where,
 
 static bool load_users(struct setup *setup, struct buf *problems)
 {
-	const char *path = setup->config->users.file;
-	struct account_notes *notes = MEM_NEW(struct account_notes);
-	char text[512];
-
-	if (path) {
-		setup->users = account_users_read(path, notes);
-		for (size_t i = 0; i < notes->count; i++) {
-			account_note_format(&notes->items[i], path, text, sizeof(text));
-			complain(problems,
-			    notes->items[i].kind == ACCOUNT_NOTE_ERROR ? "error" : "warning", NULL,
-			    text);
-		}
-	}
-	mem_free(notes);
+	setup->stores = setup_auth_open(setup->config, &setup->users, problems);
 	if (setup->users)
 		setup->mailboxes = recipients_of_users(setup->users);
-	return !path || setup->users;
+	return setup->stores;
 }
 
-static bool load_certificate(
-    struct setup *setup, const struct setup *previous, struct buf *problems)
+static bool load_listeners(struct setup *setup, struct buf *problems)
 {
-	const struct config *config = setup->config;
-	struct fault fault;
+	size_t count = setup->config->listener_count;
+	bool good = true;
 
-	if (!config->tls.certificate)
-		return true;
-	setup->tls = tls_server_context_create(
-	    &(struct tls_server_policy){ config->tls.certificate, config->tls.key },
-	    previous ? previous->tls : NULL, &fault);
-	if (!setup->tls)
-		complain(problems, "error", NULL, fault.text);
-	return setup->tls != NULL;
+	setup->offers = mem_alloc_array(count + 1, sizeof(*setup->offers));
+	for (size_t i = 0; i < count; i++) {
+		if (setup->stores)
+			good &= setup_auth_offer(&setup->offers[i], setup->stores,
+			    &setup->config->listeners[i], problems);
+	}
+	return good;
 }
 
 static bool load_recipients(struct setup *setup, struct buf *problems)
@@ -108,12 +95,14 @@ static void set_server(struct smtp_server_settings *server, const struct config 
 		.size_max_bytes = listener->size_max_bytes,
 		.recipients_max = listener->recipients_max,
 		.auth_failures_max = listener->auth_failures_max,
+		.errors_max = listener->errors_max,
+		.commands_max = listener->commands_max,
 		.tls_offered = listener->tls == CONFIG_TLS_MODE_STARTTLS,
 		.tls_active = listener->tls == CONFIG_TLS_MODE_IMPLICIT,
-		.auth_mechanisms = listener->auth == CONFIG_AUTH_MODE_OFF ? NULL : "PLAIN LOGIN",
 		.auth_required = listener->auth == CONFIG_AUTH_MODE_REQUIRED && !trusted,
 		.auth_needs_tls = !listener->cleartext_auth,
 		.strict = listener->strict,
+		.quirks = quirk_use_for_all(listener),
 		.chunking = true,
 		.dsn = true,
 		.smtputf8 = true,
@@ -130,6 +119,11 @@ static void make_servers(struct setup *setup)
 	for (size_t i = 0; i < config->listener_count; i++) {
 		set_server(&setup->servers[i][0], config, &config->listeners[i], false);
 		set_server(&setup->servers[i][1], config, &config->listeners[i], true);
+		/* Without TLS, the list that TLS will bring is named in refusals. */
+		setup->servers[i][0].auth_mechanisms = setup->servers[i][1].auth_mechanisms =
+		    setup->offers[i].lists[config->listeners[i].cleartext_auth
+					       ? 0
+					       : SETUP_OFFER_TLS | SETUP_OFFER_BOUND];
 	}
 }
 
@@ -237,6 +231,8 @@ static bool load_tls(
 {
 	const struct config_account *account = hop->account ? hop->account->config : NULL;
 	struct tls_client_policy policy = {
+		.level = hop->route ? setup_tls_level(hop->route->tls_policy)
+				    : TLS_LEVEL_INTERMEDIATE,
 		.verify = verify,
 		.trust_path = trust_path,
 		.certificate_path = account ? account->certificate : NULL,
@@ -335,9 +331,15 @@ static void destroy(struct setup *setup)
 {
 	size_t domains = setup->config->domain_count;
 
+	account_stores_unref(&setup->stores);
 	account_users_unref(&setup->users);
+	for (size_t i = 0; setup->offers && i < setup->config->listener_count; i++) {
+		setup_auth_offer_fini(&setup->offers[i]);
+		tls_server_context_unref(&setup->listener_tls[i]);
+	}
+	mem_free(setup->offers);
+	mem_free(setup->listener_tls);
 	recipients_destroy(&setup->mailboxes);
-	tls_server_context_unref(&setup->tls);
 	for (size_t i = 0; i < setup->hop_count; i++) {
 		mem_free(setup->hops[i].key);
 		scram_keep_destroy(&setup->hops[i].scram);
@@ -356,8 +358,8 @@ static void destroy(struct setup *setup)
 	mem_free(setup);
 }
 
-const struct setup *setup_create(
-    const struct config *config, const struct setup *previous, struct buf *problems_out)
+static const struct setup *create(const struct config *config, const struct setup *previous,
+    bool dry, struct buf *problems_out)
 {
 	struct setup *setup = MEM_NEW(struct setup);
 	bool good;
@@ -365,7 +367,8 @@ const struct setup *setup_create(
 	setup->config = config_ref(config);
 	setup->references = 1;
 	good = load_users(setup, problems_out);
-	good &= load_certificate(setup, previous, problems_out);
+	good &= setup_tls_load(setup, previous, dry, problems_out);
+	good &= load_listeners(setup, problems_out);
 	good &= load_recipients(setup, problems_out);
 	good &= check_aliases(setup, problems_out);
 	good &= load_accounts(setup, problems_out);
@@ -377,6 +380,17 @@ const struct setup *setup_create(
 	}
 	config_unref(&config);
 	return setup;
+}
+
+const struct setup *setup_create(
+    const struct config *config, const struct setup *previous, struct buf *problems_out)
+{
+	return create(config, previous, false, problems_out);
+}
+
+const struct setup *setup_check(const struct config *config, struct buf *problems_out)
+{
+	return create(config, NULL, true, problems_out);
 }
 
 const struct setup *setup_ref(const struct setup *setup)

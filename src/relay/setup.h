@@ -17,6 +17,7 @@
 #include "relay/rewrite.h"
 #include "relay/scram_keep.h"
 #include "relay/setup_account.h"
+#include "relay/setup_auth.h"
 #include "smtp/server.h"
 
 #define SETUP_ALIAS_ADDRESSES_MAX 100 /* more are an error: all of them are taken, or none */
@@ -55,9 +56,12 @@ struct setup_domain {
 
 struct setup {
 	const struct config *config;
-	struct account_users *users;    /* NULL: none configured */
+	struct account_stores *stores;  /* who may sign in; may hold nobody */
+	struct account_users *users;    /* of the users file; NULL: none configured */
 	struct recipients *mailboxes;   /* theirs; NULL without users */
-	struct tls_server_context *tls; /* NULL: none configured */
+	/* For each listener; NULL without TLS (relay/setup_tls.h). */
+	struct tls_server_context **listener_tls;
+	struct setup_offer *offers;     /* for each listener: the mechanisms */
 	struct setup_account *accounts; /* as config->accounts */
 	size_t account_count;           /* those loaded: all of them, but while it is made */
 	struct setup_hop *hops;         /* one a route, in order; then one a domain; then NOWHERE */
@@ -75,6 +79,8 @@ struct setup {
    NULL is returned, and warnings. */
 const struct setup *setup_create(
     const struct config *config, const struct setup *previous, struct buf *problems_out);
+/* The same for "config check": nothing is written. The setup is good for nothing else. */
+const struct setup *setup_check(const struct config *config, struct buf *problems_out);
 const struct setup *setup_ref(const struct setup *setup);
 void setup_unref(const struct setup **setup); /* any thread; NULL is fine */
 
