@@ -35,6 +35,7 @@ struct cli_command {
 	int (*run)(int argc, char **argv);
 };
 
+extern const struct cli_command cli_ban_command;
 extern const struct cli_command cli_config_command;
 extern const struct cli_command cli_hop_command;
 extern const struct cli_command cli_queue_command;
@@ -44,6 +45,7 @@ extern const struct cli_command cli_serve_command;
 extern const struct cli_command cli_sink_command;
 extern const struct cli_command cli_status_command;
 extern const struct cli_command cli_token_command;
+extern const struct cli_command cli_quirks_command;
 extern const struct cli_command cli_trace_command;
 extern const struct cli_command cli_user_command;
 

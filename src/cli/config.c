@@ -122,7 +122,7 @@ static bool load_all(const char *path, struct config_report *report, struct buf 
 	const struct config *config = cli_read_config(path, report);
 	if (config == NULL)
 		return false;
-	const struct setup *setup = setup_create(config, NULL, problems);
+	const struct setup *setup = setup_check(config, problems);
 	if (setup == NULL) {
 		config_unref(&config);
 		return false;

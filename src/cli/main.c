@@ -15,9 +15,11 @@ static const struct cli_command *const commands[] = {
 	&cli_status_command,
 	&cli_queue_command,
 	&cli_hop_command,
+	&cli_quirks_command,
 	&cli_trace_command,
 	&cli_token_command,
 	&cli_user_command,
+	&cli_ban_command,
 	&cli_route_command,
 	&cli_config_command,
 };

@@ -167,19 +167,28 @@ static void print_resources(const json_t *status)
 	    size(disk, "total", b), size(disk, "min_free", c));
 }
 
-static void print_certificate(const struct task *task, const json_t *certificate)
+static void print_certificate(const struct task *task, const json_t *certificate, bool first)
 {
 	int64_t expires = cli_json_time(certificate, "expires");
+	bool ahead = expires > task->now_ms;
 	char text[MOMENT_TEXT_MAX], when[MOMENT_TEXT_MAX];
-	if (certificate == NULL)
-		return;
-	fputs("certificate  ", stdout);
+	fputs(first ? "certificate  " : "             ", stdout);
 	put(certificate, "file");
-	moment_format_duration(
-	    expires > task->now_ms ? expires - task->now_ms : task->now_ms - expires, text);
-	printf("\n             %s %s (%s%s%s)\n", expires > task->now_ms ? "expires" : "expired",
-	    moment_format_rfc3339(expires, when), expires > task->now_ms ? "in " : "", text,
-	    expires > task->now_ms ? "" : " ago");
+	fputs(" (", stdout);
+	put(certificate, "kind");
+	moment_format_duration(ahead ? expires - task->now_ms : task->now_ms - expires, text);
+	printf(")\n             %s %s (%s%s%s)\n             ", ahead ? "expires" : "expired",
+	    moment_format_rfc3339(expires, when), ahead ? "in " : "", text, ahead ? "" : " ago");
+	put(certificate, "fingerprint");
+	fputc('\n', stdout);
+}
+
+static void print_certificates(const struct task *task, const json_t *certificates)
+{
+	const json_t *certificate;
+	size_t i;
+	json_array_foreach(certificates, i, certificate)
+		print_certificate(task, certificate, i == 0);
 }
 
 static void print_tokens(const struct task *task, const json_t *tokens)
@@ -219,7 +228,7 @@ static void print_status(const struct task *task, const json_t *status)
 	print_queue(json_object_get(status, "queue"));
 	print_hops(task, json_object_get(status, "hops"));
 	print_resources(status);
-	print_certificate(task, json_object_get(status, "certificate"));
+	print_certificates(task, json_object_get(status, "certificates"));
 	print_tokens(task, json_object_get(status, "tokens"));
 	print_problems(task, json_object_get(status, "problems"));
 }

@@ -39,6 +39,8 @@ static struct config_origin *origins_of(enum config_object kind, void *object)
 	switch (kind) {
 	case CONFIG_OBJECT_CONFIG:
 		return (struct config_origin *)((struct config *)object)->origins;
+	case CONFIG_OBJECT_CERTIFICATE:
+		return (struct config_origin *)((struct config_certificate *)object)->origins;
 	case CONFIG_OBJECT_LISTENER:
 		return (struct config_origin *)((struct config_listener *)object)->origins;
 	case CONFIG_OBJECT_DOMAIN:
@@ -248,6 +250,17 @@ static const char *read_label(struct config_builder *b, const struct config_stat
 	if (!statement->words[0].text[0])
 		config_error(b->report, statement->words[0].place, "the name is empty");
 	return copy_word(b, &statement->words[0]);
+}
+
+void config_read_tls(struct config_builder *b, const struct config_directive *d,
+    const struct config_statement *statement, void *object)
+{
+	struct config_certificate *certificate = config_arena_alloc(b->arena, sizeof(*certificate));
+	certificate->origin = config_origin_of(b, statement->name.place);
+	certificate->origins = config_origins_make(b, CONFIG_OBJECT_CERTIFICATE);
+	certificate->label = read_label(b, statement);
+	config_read_children(b, d->child, statement, certificate);
+	config_object_list_add(b, &b->certificates, certificate, statement);
 }
 
 void config_read_listener(struct config_builder *b, const struct config_directive *d,
@@ -460,6 +473,8 @@ static void lay_out(struct config_builder *b)
 {
 	struct config *config = b->config;
 	number_accounts(b);
+	config->certificates = make_array(b, &b->certificates, sizeof(*config->certificates));
+	config->certificate_count = b->certificates.count;
 	config->listeners = make_array(b, &b->listeners, sizeof(*config->listeners));
 	config->listener_count = b->listeners.count;
 	config->domains = make_array(b, &b->domains, sizeof(*config->domains));
@@ -539,5 +554,6 @@ void config_build(struct config_builder *b, const struct config_statement *root)
 	for (size_t i = 0; i < b->listener_references.count; i++)
 		resolve_listener(b, &b->listener_references.items[i]);
 	lay_out(b);
+	config_resolve_certificates(b);
 	compute(b);
 }

@@ -36,7 +36,7 @@ struct config_builder {
 	const char *machine_name;
 	bool syntax_errors; /* what is missing may stand in what was not read */
 	const char **paths; /* by number of the file */
-	struct config_object_list listeners, domains, accounts, routes, logins;
+	struct config_object_list certificates, listeners, domains, accounts, routes, logins;
 	struct config_reference_list account_references, listener_references;
 };
 

@@ -86,7 +86,8 @@ static void check_listener_tls(struct config_builder *b, const struct config_lis
     const struct config_statement *block)
 {
 	struct config_place place = config_place_of(block, "tls");
-	if (listener->tls != CONFIG_TLS_MODE_OFF && !b->config->tls.certificate)
+	if (listener->tls != CONFIG_TLS_MODE_OFF && !listener->certificate_count &&
+	    !listener->certificate_name_count)
 		config_error(b->report, place,
 		    "\"%s\" speaks TLS%s and there is no certificate: "
 		    "write tls { certificate PATH; key PATH; } at the top, or tls off; here",
@@ -105,6 +106,51 @@ static void check_listener_tls(struct config_builder *b, const struct config_lis
 			config_warning(b->report, place,
 			    "clients of port 587 begin without TLS: "
 			    "tls implicit belongs to port 465");
+	}
+}
+
+/* What is said of TLS where none is. */
+static void check_idle_tls(struct config_builder *b, const struct config_listener *listener,
+    const struct config_statement *block)
+{
+	static const char *const idle[] = { "certificate", "tls-policy" };
+	for (size_t i = 0; i < 2 && listener->tls == CONFIG_TLS_MODE_OFF; i++)
+		if (config_find(block, idle[i]))
+			config_warning(b->report, config_place_of(block, idle[i]),
+			    "%s has no effect with tls off", idle[i]);
+	if (listener->certificate_count > CONFIG_CERTIFICATES_MAX)
+		config_error(b->report, block->name.place,
+		    "\"%s\" would show %zu certificates; %d are the limit", listener->label,
+		    listener->certificate_count, CONFIG_CERTIFICATES_MAX);
+}
+
+/* ---- tls ---- */
+
+static bool is_shown(const struct config *config, size_t certificate)
+{
+	for (size_t i = 0; i < config->listener_count; i++)
+		for (size_t j = 0; j < config->listeners[i].certificate_count; j++)
+			if (config->listeners[i].certificates[j] == certificate)
+				return true;
+	return false;
+}
+
+static void check_certificates(struct config_builder *b)
+{
+	for (size_t i = 0; i < b->config->certificate_count; i++) {
+		const struct config_certificate *certificate = &b->config->certificates[i];
+		const struct config_statement *block = b->certificates.statements[i];
+		bool set = config_find(block, "certificate");
+		if (certificate->certificate && !certificate->key)
+			config_error(b->report, block->name.place,
+			    "\"tls\" needs key PATH; beside its certificate");
+		if (set && !certificate->certificate && certificate->key)
+			config_error(b->report, config_place_of(block, "key"),
+			    "certificate auto makes its own key: leave key out");
+		if (certificate->label && !is_shown(b->config, i))
+			config_warning(b->report, block->name.place,
+			    "no listener shows this certificate: write certificate %s; in one",
+			    certificate->label);
 	}
 }
 
@@ -139,6 +185,7 @@ static void check_listeners(struct config_builder *b)
 {
 	for (size_t i = 0; i < b->config->listener_count; i++) {
 		check_listener_tls(b, &b->config->listeners[i], b->listeners.statements[i]);
+		check_idle_tls(b, &b->config->listeners[i], b->listeners.statements[i]);
 		config_check_listener_auth(b, &b->config->listeners[i], b->listeners.statements[i]);
 		for (size_t j = 0; j <= i; j++)
 			check_listener_pair(b, j, i);
@@ -258,6 +305,7 @@ static void check_routes(struct config_builder *b)
 void config_check(struct config_builder *b, const struct config_statement *root)
 {
 	check_top(b, root);
+	check_certificates(b);
 	check_listeners(b);
 	check_domains(b);
 	config_check_accounts(b);

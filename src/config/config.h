@@ -74,6 +74,37 @@ enum config_auth_mode {
 	CONFIG_AUTH_MODE_OFF,
 };
 
+/* How far back TLS goes: 1.3 alone, 1.2 too, or 1.0 and 1.1 as well with what they bring along. */
+enum config_tls_policy {
+	CONFIG_TLS_POLICY_MODERN,
+	CONFIG_TLS_POLICY_INTERMEDIATE,
+	CONFIG_TLS_POLICY_LEGACY,
+};
+
+/* Departures from SMTP that are understood where they are named. */
+enum config_quirk {
+	CONFIG_QUIRK_NO_HELLO,
+	CONFIG_QUIRK_HELLO_NAME,
+	CONFIG_QUIRK_AUTH_BLANK,
+	CONFIG_QUIRK_AUTH_EQUALS,
+	CONFIG_QUIRK_EARLY_QUIT,
+	CONFIG_QUIRK_BARE_LF, /* only ever for networks */
+	CONFIG_QUIRK_COUNT,
+};
+
+/* "no-hello", … */
+const char *config_quirk_name(enum config_quirk quirk);
+
+/* One directive: these quirks, for clients of these networks. */
+struct config_quirks {
+	unsigned quirks;    /* a bit each */
+	const char **names; /* as written */
+	size_t name_count;
+	struct config_network *networks; /* none: everybody at that listener */
+	size_t network_count;
+	struct config_origin origin;
+};
+
 /* A socket to bind. "*:25" gives two in a row, 0.0.0.0 and [::] (to be bound with IPV6_V6ONLY). */
 struct config_address {
 	const char *text; /* as written: "*:25", "[::1]:25", "127.0.0.1:2525" */
@@ -111,7 +142,26 @@ struct config_listener {
 	const char *const *mechanisms; /* the only ones to be offered; none: see the manual */
 	size_t mechanism_count;
 	bool strict;
+	struct config_quirks *quirks; /* its own; those at the top hold too */
+	size_t quirks_count;
+	enum config_tls_policy tls_policy;
+	const char **certificate_names; /* as written; none: those without a label */
+	size_t certificate_name_count;
+	const size_t *certificates;    /* places in config->certificates, in order */
+	size_t certificate_count;      /* with TLS at least one */
 	struct config_timeout timeout; /* its own or the global one */
+};
+
+/* ---- tls [LABEL] { } ---- */
+
+#define CONFIG_CERTIFICATES_MAX 100
+
+struct config_certificate {
+	struct config_origin origin;
+	const struct config_origin *origins;
+	const char *label;       /* NULL: for listeners that name none; several may share one */
+	const char *certificate; /* a path; NULL: made, and kept in the state directory */
+	const char *key;         /* the same */
 };
 
 /* ---- next hops ---- */
@@ -307,6 +357,7 @@ struct config_route {
 	bool tls_verify;
 	const char *tls_trust; /* PEM file or directory; NULL: the system's */
 	const char *tls_name;  /* NULL: the host of the via */
+	enum config_tls_policy tls_policy;
 	unsigned connections_max;
 	struct config_rate rate;
 	unsigned messages_per_connection;
@@ -398,9 +449,6 @@ struct config {
 	int64_t lifetime_ms;
 	int64_t delay_warning_ms; /* 0: none */
 
-	struct {
-		const char *certificate, *key; /* paths; both or neither (NULL) */
-	} tls;
 	struct config_users users;
 	struct {
 		const char *path;
@@ -425,6 +473,10 @@ struct config {
 		const char *socket, *group;
 	} admin;
 
+	struct config_quirks *quirks; /* each for networks */
+	size_t quirks_count;
+	struct config_certificate *certificates;
+	size_t certificate_count;
 	struct config_listener *listeners;
 	size_t listener_count;
 	struct config_domain *domains;

@@ -15,6 +15,9 @@
 	bool config_print_##what(const struct config_directive *d, const void *object, size_t n,   \
 	    struct buf *out, struct config_origin *origin_out);
 
+CONFIG_READER(quirks)          /* of struct config or config_listener */
+CONFIG_READER(tls_certificate) /* of struct config_certificate */
+CONFIG_READER(listen_certificate)
 CONFIG_READER(address) /* of struct config_listener */
 CONFIG_READER(relay_from)
 CONFIG_READER(listen_mechanisms)
@@ -34,7 +37,7 @@ CONFIG_READER(header_from)
 CONFIG_READER(route_alias)
 CONFIG_READER(source)
 CONFIG_READER(send_as) /* of struct config_login */
-CONFIG_READER(log) /* of struct config */
+CONFIG_READER(log)     /* of struct config */
 CONFIG_READER(users_file)
 CONFIG_READER(users_dovecot)
 
@@ -84,6 +87,8 @@ void config_read_password(struct config_builder *b, const struct config_directiv
     const struct config_statement *statement, void *object);
 
 /* Blocks that make an object of their own (config/build.c). object is the struct config. */
+void config_read_tls(struct config_builder *b, const struct config_directive *d,
+    const struct config_statement *statement, void *object);
 void config_read_listener(struct config_builder *b, const struct config_directive *d,
     const struct config_statement *statement, void *object);
 void config_read_domain(struct config_builder *b, const struct config_directive *d,
@@ -93,6 +98,8 @@ void config_read_named_account(struct config_builder *b, const struct config_dir
 /* As config_read_block(); the users are one store more. */
 void config_read_users_sqlite(struct config_builder *b, const struct config_directive *d,
     const struct config_statement *statement, void *object);
+/* Which certificates each listener shows; the arrays are laid out (config/reader_tls.c). */
+void config_resolve_certificates(struct config_builder *b);
 /* object is the account. */
 void config_read_oauth(struct config_builder *b, const struct config_directive *d,
     const struct config_statement *statement, void *object);

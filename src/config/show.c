@@ -255,6 +255,17 @@ static void close_object(struct show *s, enum config_block block, const void *ob
 	put(s, "}\n");
 }
 
+static void show_certificates(struct show *s, const struct config *config)
+{
+	for (size_t i = 0; i < config->certificate_count; i++) {
+		const struct config_certificate *c = &config->certificates[i];
+		open_object(s, CONFIG_BLOCK_TLS);
+		if (c->label)
+			put_label(s, c->label);
+		close_object(s, CONFIG_BLOCK_TLS, c, c->origins, c->origin);
+	}
+}
+
 static void show_listeners(struct show *s, const struct config *config)
 {
 	for (size_t i = 0; i < config->listener_count; i++) {
@@ -315,6 +326,7 @@ bool config_show(const struct config *config, struct buf *out)
 {
 	struct show s = { .out = out, .good = true };
 	show_block(&s, CONFIG_BLOCK_TOP, config, config->origins);
+	show_certificates(&s, config);
 	show_listeners(&s, config);
 	show_domains(&s, config);
 	show_accounts(&s, config);

@@ -36,8 +36,9 @@ enum config_block {
 };
 
 enum config_object {
-	CONFIG_OBJECT_CONFIG,   /* struct config */
-	CONFIG_OBJECT_LISTENER, /* struct config_listener, and so on */
+	CONFIG_OBJECT_CONFIG,      /* struct config */
+	CONFIG_OBJECT_CERTIFICATE, /* struct config_certificate, and so on */
+	CONFIG_OBJECT_LISTENER,
 	CONFIG_OBJECT_DOMAIN,
 	CONFIG_OBJECT_ACCOUNT,
 	CONFIG_OBJECT_OAUTH, /* of an account */

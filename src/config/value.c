@@ -214,7 +214,7 @@ static bool convert_certificate(struct config_builder *b, const struct config_di
     const struct config_word *word, void *value, struct fault *fault_out)
 {
 	if (!word->quoted && !strcmp(word->text, "auto"))
-		return fail(word->text, fault_out, "is not in this version: name a file");
+		return fail(word->text, fault_out, "is for clients only, in tls { }: name a file");
 	return convert_path(b, d, word, value, fault_out);
 }
 

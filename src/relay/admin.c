@@ -32,6 +32,10 @@ static const struct command {
 	{ "hop show", admin_hop },
 	{ "hop forget", admin_hop },
 	{ "token list", admin_token },
+	{ "ban list", admin_ban },
+	{ "ban add", admin_ban },
+	{ "ban remove", admin_ban },
+	{ "quirks", admin_quirks },
 	{ "trace", admin_follow },
 };
 

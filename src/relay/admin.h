@@ -20,6 +20,10 @@
  *	{"status":{…}}	status
  *	{"hop":{…}}	hop list, hop show, hop forget
  *	{"token":{…}}	token list: an OAuth account
+ *	{"ban":{…}}	ban list, ban add: one that is in force
+ *	{"removed":n}	ban remove: how many were
+ *	{"quirks":{…}}	quirks: since when, and how many entries were forgotten
+ *	{"quirk":{…}}	quirks: who used which, or was refused for want of it
  *	{"line":{…}}	trace: a line of a dialogue. Goes on until the client leaves
  *	{"note":"…"}	for people
  *	{"error":"…"}	the request is no good, or could not be carried out

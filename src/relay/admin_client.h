@@ -75,6 +75,8 @@ admin_command_fn admin_status; /* admin_status.c */
 admin_command_fn admin_hop;    /* admin_hop.c */
 admin_command_fn admin_follow; /* admin_trace.c */
 admin_command_fn admin_token;  /* admin_token.c */
+admin_command_fn admin_ban;    /* admin_ban.c */
+admin_command_fn admin_quirks; /* admin_quirks.c */
 
 /* All that was said is on its way: there is room for more. */
 void admin_queue_drained(struct admin_client *client);

@@ -191,23 +191,35 @@ static json_t *disk_json(struct status *status)
 	return object;
 }
 
-static json_t *certificate_json(struct status *status)
+static void judge_certificate(struct status *status, const struct tls_certificate_info *info)
 {
-	const struct setup *setup = status->control->setup;
-	int64_t expires = tls_server_context_expires_ms(setup->tls);
-	int64_t left = expires - status->now_ms;
-	json_t *object = json_object();
+	int64_t left = info->expires_ms - status->now_ms;
 	char text[MOMENT_TEXT_MAX];
 
-	admin_json_set_string(object, "file", setup->config->tls.certificate);
-	admin_json_set_time(object, "expires", expires);
 	if (left <= 0)
-		add_problem(status, "the certificate %s has expired on %s",
-		    setup->config->tls.certificate, moment_format_rfc3339(expires, text));
-	else if (left < CERTIFICATE_WARN_MS)
-		add_problem(status, "the certificate %s expires in %s",
-		    setup->config->tls.certificate, moment_format_duration(left, text));
-	return object;
+		add_problem(status, "the certificate %s has expired on %s", info->path,
+		    moment_format_rfc3339(info->expires_ms, text));
+	else if (left < CERTIFICATES_WARN_MS)
+		add_problem(status, "the certificate %s expires in %s", info->path,
+		    moment_format_duration(left, text));
+}
+
+static json_t *certificates_json(struct status *status)
+{
+	struct tls_certificate_info info;
+	json_t *array = json_array();
+	size_t position = 0;
+
+	while (certificates_next(status->control->setup, &position, &info)) {
+		json_t *object = json_object();
+		admin_json_set_string(object, "file", info.path);
+		admin_json_set_string(object, "kind", info.kind);
+		admin_json_set_time(object, "expires", info.expires_ms);
+		admin_json_set_string(object, "fingerprint", info.fingerprint);
+		json_array_append_new(array, object);
+		judge_certificate(status, &info);
+	}
+	return array;
 }
 
 /* A provider that is down for a while is no news yet; one that stays so while no token is left is.
@@ -266,8 +278,7 @@ static json_t *status_json(struct status *status)
 	json_object_set_new(object, "hops", hops_json(status));
 	json_object_set_new(object, "memory", memory_json(&c->schedule));
 	json_object_set_new(object, "disk", disk_json(status));
-	if (c->setup->tls)
-		json_object_set_new(object, "certificate", certificate_json(status));
+	json_object_set_new(object, "certificates", certificates_json(status));
 	if (c->tokens)
 		json_object_set_new(object, "tokens", tokens_json(status));
 	return object;

@@ -27,6 +27,7 @@ enum relay_mail_kind {
 	RELAY_MAIL_LANE_STOPPED, /* struct relay_mail_lane: its last mail */
 	RELAY_MAIL_JOB_PROGRESS, /* struct job_progress (relay/job.h) */
 	RELAY_MAIL_TRACE,        /* struct trace_record (trace/record.h) */
+	RELAY_MAIL_QUIRKS,       /* struct relay_mail_quirks (relay/quirk_use.h) */
 };
 
 struct relay_mail {

@@ -82,6 +82,7 @@ static void put_in_force(struct control *c, const struct setup *setup)
 	const struct setup *old = c->setup;
 
 	c->setup = setup;
+	certificates_log(setup, old);
 	control_give_setup(c);
 	schedule_set_setup(&c->schedule, setup);
 	tokens_set(c);

@@ -24,10 +24,15 @@ static const struct sockaddr_storage *socket_of(const struct net_address *addres
 static void log_refused(const struct session *s, const char *reason)
 {
 	struct log_line line;
+	uint64_t untold;
 
+	if (!refusals_tell(&s->lane->refusals, net_loop_now_ms(&s->lane->loop), &untold))
+		return;
 	session_begin_line(s, &line, EVENT_SESSION_REFUSED);
 	log_text(&line, "listener", s->listener->label);
 	log_text(&line, "reason", reason);
+	if (untold > 0)
+		log_number(&line, "untold", (int64_t)untold);
 	log_end(&line);
 }
 
@@ -150,7 +155,10 @@ static void turn_away(struct session *s, int fd, enum smtp_reply_id reply)
 
 	if (conn)
 		say_no(conn, s->listener, reply);
-	conn_close(&conn, CONN_CLOSE_LINGER);
+	conn_close(&conn,
+	    refusals_may_linger(s->lane->loop.conn_count, s->lane->session_count)
+		? CONN_CLOSE_LINGER
+		: CONN_CLOSE_FLUSH);
 	setup_unref(&s->setup);
 	mem_free(s);
 }

@@ -72,25 +72,30 @@ static size_t scan_run(struct smtp_data_reader *reader, struct span s, enum run_
 enum dot_kind {
 	DOT_STUFFED,
 	DOT_FINAL,
+	DOT_CONTENT, /* of a line that a bare LF began or ended */
 	DOT_UNCLEAR, /* more bytes must come */
 };
 
 /* s begins with a dot that starts a line. */
-static enum dot_kind classify_dot(struct span s)
+static enum dot_kind classify_dot(const struct smtp_data_reader *reader, struct span s)
 {
+	if (s.len >= 2 && s.data[1] == '\n' && reader->takes_lf)
+		return DOT_CONTENT;
 	if (s.len >= 2 && s.data[1] != '\r')
-		return DOT_STUFFED;
+		return reader->after_lf && s.data[1] != '.' ? DOT_CONTENT : DOT_STUFFED;
 	if (s.len < 3)
 		return DOT_UNCLEAR;
+	if (reader->after_lf)
+		return DOT_CONTENT;
 	return s.data[2] == '\n' ? DOT_FINAL : DOT_STUFFED;
 }
 
-/* Deals with a dot at the start of a line. False: the dot was a stuffed one, is taken, and the
-   line goes on. */
+/* Deals with a dot at the start of a line. False: the line goes on, and a dot that was a stuffed
+   one is taken. */
 static bool take_dot(
     struct smtp_data_reader *reader, struct span *input, enum smtp_data_result *result_out)
 {
-	switch (classify_dot(*input)) {
+	switch (classify_dot(reader, *input)) {
 	case DOT_UNCLEAR:
 		*result_out = SMTP_DATA_NEED_MORE;
 		return true;
@@ -99,11 +104,25 @@ static bool take_dot(
 		*result_out = SMTP_DATA_END;
 		return true;
 	case DOT_STUFFED:
+		*input = span_skip(*input, 1);
+		break;
+	case DOT_CONTENT:
+		reader->lone_dot |= input->data[1] == '\n' || input->data[1] == '\r';
 		break;
 	}
-	*input = span_skip(*input, 1);
-	reader->at_line_start = false;
+	reader->at_line_start = reader->after_lf = false;
 	return false;
+}
+
+/* The bare LF at the front of the input, as the line end that it was meant to be. */
+static struct span take_bare_lf(struct smtp_data_reader *reader, struct span *input)
+{
+	*input = span_skip(*input, 1);
+	reader->octets += 2;
+	reader->line++;
+	reader->bare_lfs++;
+	reader->at_line_start = reader->after_lf = true;
+	return SPAN("\r\n");
 }
 
 enum smtp_data_result smtp_data_read(
@@ -121,6 +140,11 @@ enum smtp_data_result smtp_data_read(
 		*content_out = span_head(*input, len);
 		*input = span_skip(*input, len);
 		reader->octets += len;
+		reader->after_lf = false;
+		return SMTP_DATA_CONTENT;
+	}
+	if (end == RUN_BARE_LF && reader->takes_lf) {
+		*content_out = take_bare_lf(reader, input);
 		return SMTP_DATA_CONTENT;
 	}
 	if (end == RUN_BARE_LF)
@@ -215,6 +239,7 @@ static bool discard_to_end(struct smtp_data_reader *reader, struct span *input)
 		if (input->len == 0 || !smtp_line_discard(input))
 			return false;
 		reader->at_line_start = true;
+		reader->after_lf = false;
 	}
 }
 

@@ -10,6 +10,11 @@
  * RFC 3030 lets other content into chunks only with BINARYMIME, which is not offered: in chunks,
  * too, only CRLF ends a line, and what goes on from here is stuffed with dots like all the rest.
  *
+ * Inside a network that its operator trusts to mean well (SMTP_QUIRK_BARE_LF) a bare LF may be
+ * given out as CR LF. A dot between two line ends of which one is a bare LF is content there, and
+ * is stuffed when it goes on: what ends a message here ends it everywhere. Since who writes LF may
+ * stuff dots behind LF, too, one of two dots behind a bare LF is taken off; a single one stays.
+ *
  * Reading borrows: content comes as spans of the input, as long as possible, that is up to a
  * stuffed dot, a bare newline or the end of what is there. At most three bytes stay behind for
  * the next call.
@@ -29,6 +34,10 @@ struct smtp_data_reader {
 	uint64_t octets; /* given out as content so far */
 	uint64_t line;   /* the current line, counted from 1 */
 	bool at_line_start;
+	bool takes_lf; /* set by who began it: a bare LF is given out as CR LF, and ends a line */
+	bool after_lf; /* at_line_start, and a bare LF ended the line before */
+	bool lone_dot; /* a dot stood alone where only bare LFs made it a line */
+	uint64_t bare_lfs;
 	bool after_cr; /* chunks only: content given out ends in a CR, whose LF must follow */
 };
 

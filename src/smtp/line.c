@@ -38,6 +38,34 @@ enum smtp_line_result smtp_line_take(struct span *input, size_t max_len, struct 
 	return has_bare_newline(*line_out) ? SMTP_LINE_BARE_NEWLINE : SMTP_LINE_COMPLETE;
 }
 
+enum smtp_line_result smtp_line_take_lf(
+    struct span *input, size_t max_len, struct span *line_out, bool *was_bare_out)
+{
+	size_t window = input->len < max_len + 2 ? input->len : max_len + 2;
+	size_t end = span_find(span_head(*input, window), '\n');
+	size_t len = end;
+
+	if (end == window)
+		return smtp_line_take(input, max_len, line_out);
+	if (end > 0 && input->data[end - 1] == '\r')
+		len--;
+	if (len > max_len)
+		return SMTP_LINE_TOO_LONG;
+	*line_out = span_head(*input, len);
+	*was_bare_out = len == end;
+	*input = span_skip(*input, end + 1);
+	return has_bare_newline(*line_out) ? SMTP_LINE_BARE_NEWLINE : SMTP_LINE_COMPLETE;
+}
+
+bool smtp_line_discard_lf(struct span *input)
+{
+	size_t end = span_find(*input, '\n');
+	bool ended = end < input->len;
+
+	*input = span_skip(*input, ended ? end + 1 : end);
+	return ended;
+}
+
 bool smtp_line_discard(struct span *input)
 {
 	size_t end = find_crlf(*input);

@@ -20,9 +20,16 @@ enum smtp_line_result {
    excludes the CRLF. With NEED_MORE and TOO_LONG both arguments are left alone. */
 enum smtp_line_result smtp_line_take(struct span *input, size_t max_len, struct span *line_out);
 
+/* The same where LF alone ends a line, too (SMTP_QUIRK_BARE_LF): then *was_bare_out is set. A CR
+   that no LF follows is a BARE_NEWLINE as before. */
+enum smtp_line_result smtp_line_take_lf(
+    struct span *input, size_t max_len, struct span *line_out, bool *was_bare_out);
+
 /* Drops the rest of a line that is too long, through its CRLF. False: the CRLF has not come
    yet, and all but a CR at the very end has been dropped. */
 bool smtp_line_discard(struct span *input);
+/* The same through the next LF. */
+bool smtp_line_discard_lf(struct span *input);
 
 /* What a command line may not contain. */
 enum smtp_line_flaw {

@@ -11,11 +11,21 @@ static const struct quirk_row {
 	[SMTP_QUIRK_LEADING_BLANK] = { "leading-blank", "a blank before the command" },
 	[SMTP_QUIRK_EXTRA_BLANK] = { "extra-blank", "more than one blank between words" },
 	[SMTP_QUIRK_EXTRA_ARGUMENT] = { "extra-argument", "more than one name" },
-	[SMTP_QUIRK_ODD_HELO_NAME] = { "odd-helo-name", "a name that no host can have" },
 	[SMTP_QUIRK_AUTH_AFTER_HELO] = { "auth-after-helo", "AUTH after HELO: say EHLO" },
 	[SMTP_QUIRK_EXTENSION_AFTER_HELO] = { "extension-after-helo",
 	    "parameters after HELO: say EHLO" },
+	[SMTP_QUIRK_NO_HELLO] = { "no-hello", "a command without HELO or EHLO before it" },
+	[SMTP_QUIRK_HELLO_NAME] = { "hello-name", "HELO or EHLO without a proper name" },
+	[SMTP_QUIRK_AUTH_BLANK] = { "auth-blank", "more than one blank behind AUTH's mechanism" },
+	[SMTP_QUIRK_AUTH_EQUALS] = { "auth-equals", "AUTH after it was offered as AUTH=" },
+	[SMTP_QUIRK_EARLY_QUIT] = { "early-quit", "QUIT before the reply to the message" },
+	[SMTP_QUIRK_BARE_LF] = { "bare-lf", "a line that LF alone ends" },
 };
+
+bool smtp_quirk_is_named(enum smtp_quirk quirk)
+{
+	return quirk >= SMTP_QUIRK_NO_HELLO;
+}
 
 const char *smtp_quirk_name(enum smtp_quirk quirk)
 {

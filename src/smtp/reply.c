@@ -46,6 +46,8 @@ static const struct smtp_reply replies[SMTP_REPLY_COUNT] = {
 	[SMTP_REPLY_CLOSING_SHUTDOWN] = { 421, "4.3.2", "Shutting down; try again later" },
 	[SMTP_REPLY_CLOSING_IDLE] = { 421, "4.4.2", "Waited too long for the client; closing" },
 	[SMTP_REPLY_CLOSING_ERRORS] = { 421, "4.7.0", "Too many wrong commands; closing" },
+	[SMTP_REPLY_CLOSING_COMMANDS] = { 421, "4.7.0",
+	    "Too many commands without a message; closing" },
 	[SMTP_REPLY_CLOSING_AUTH_FAILURES] = { 421, "4.7.0", "Too many failed logins; closing" },
 	[SMTP_REPLY_CLOSING_CONNECTIONS] = { 421, "4.7.0",
 	    "Too many connections at the moment; try again later" },

@@ -48,6 +48,7 @@ enum smtp_reply_id {
 	SMTP_REPLY_CLOSING_SHUTDOWN,            /* 4.3.2 */
 	SMTP_REPLY_CLOSING_IDLE,                /* 4.4.2 */
 	SMTP_REPLY_CLOSING_ERRORS,              /* 4.7.0 */
+	SMTP_REPLY_CLOSING_COMMANDS,            /* 4.7.0: too many without a message */
 	SMTP_REPLY_CLOSING_AUTH_FAILURES,       /* 4.7.0 */
 	SMTP_REPLY_CLOSING_CONNECTIONS,         /* 4.7.0: too many in all */
 	SMTP_REPLY_CLOSING_CONNECTIONS_ADDRESS, /* 4.7.0: too many from one address */

@@ -23,6 +23,7 @@ void smtp_server_init(
 	assert(output->max >= 2 * SMTP_SERVER_OUTPUT_ROOM);
 	*s = (struct smtp_server){ .settings = settings, .output = output };
 	s->tls_active = settings->tls_active;
+	s->allowed = settings->quirks;
 	buf_init_secret(&s->auth_data, AUTH_DATA_MAX);
 	s->auth_mechanisms = settings->auth_mechanisms;
 	buf_init(&s->deferred, DEFERRED_MAX);
@@ -53,7 +54,7 @@ void smtp_server_greet(struct smtp_server *s)
 
 void smtp_server_turn_away(struct smtp_server *s, enum smtp_reply_id id, const char *text)
 {
-	assert(s->phase == SMTP_PHASE_START);
+	assert(s->phase == SMTP_PHASE_START || s->owed == SMTP_OWED_XCLIENT);
 	smtp_server_close(s, SMTP_CLOSE_TURNED_AWAY, id, text);
 }
 
@@ -94,7 +95,8 @@ static void refuse_overlong(struct smtp_server *s)
 static bool step_overlong(struct smtp_server *s, struct span *input)
 {
 	size_t before_len = input->len;
-	bool ended = smtp_line_discard(input);
+	bool ended =
+	    smtp_server_takes_lf(s) ? smtp_line_discard_lf(input) : smtp_line_discard(input);
 
 	s->overlong_octets += before_len - input->len;
 	if (s->overlong_octets > OVERLONG_OCTETS_MAX) {
@@ -117,6 +119,19 @@ static void take_line(struct smtp_server *s, struct span line)
 		smtp_server_take_command(s, line);
 }
 
+static enum smtp_line_result next_line(
+    struct smtp_server *s, struct span *input, size_t limit, struct span *line_out)
+{
+	enum smtp_line_result result;
+	bool was_bare = false;
+
+	if (!smtp_server_takes_lf(s))
+		return smtp_line_take(input, limit, line_out);
+	result = smtp_line_take_lf(input, limit, line_out, &was_bare);
+	s->quirks[SMTP_QUIRK_BARE_LF] += was_bare;
+	return result;
+}
+
 static bool step_line(struct smtp_server *s, struct span *input)
 {
 	size_t limit = line_limit(s, *input);
@@ -127,7 +142,7 @@ static bool step_line(struct smtp_server *s, struct span *input)
 		smtp_server_close(s, SMTP_CLOSE_TLS_HELLO, SMTP_REPLY_CLOSING_TLS_HELLO, NULL);
 		return true;
 	}
-	switch (smtp_line_take(input, limit, &line)) {
+	switch (next_line(s, input, limit, &line)) {
 	case SMTP_LINE_COMPLETE:
 	case SMTP_LINE_BARE_NEWLINE:
 		take_line(s, line);
@@ -165,8 +180,11 @@ enum smtp_server_event_kind smtp_server_next(
 	for (;;) {
 		if (smtp_server_take_queued(s, event_out))
 			return event_out->kind;
-		if (takes_nothing(s))
+		if (takes_nothing(s)) {
+			if (input->len > 0)
+				smtp_server_note_input(s);
 			return event_out->kind = SMTP_SERVER_WAIT;
+		}
 		if (s->output->max - s->output->len < SMTP_SERVER_OUTPUT_ROOM)
 			return event_out->kind = SMTP_SERVER_NEED_OUTPUT;
 		if (s->shutting_down && is_at_boundary(s))
@@ -175,6 +193,17 @@ enum smtp_server_event_kind smtp_server_next(
 		else if (!step(s, input))
 			return event_out->kind = SMTP_SERVER_NEED_INPUT;
 	}
+}
+
+void smtp_server_allow(struct smtp_server *s, unsigned quirks)
+{
+	s->allowed = s->settings->quirks | quirks;
+}
+
+void smtp_server_note_input(struct smtp_server *s)
+{
+	if (s->owed == SMTP_OWED_MESSAGE)
+		s->input_behind = true;
 }
 
 static bool is_success(enum smtp_reply_id id)
@@ -192,11 +221,13 @@ static void settle(struct smtp_server *s, unsigned owed, bool accepted)
 		break;
 	case SMTP_OWED_RCPT:
 		s->recipients += accepted;
+		s->commands -= accepted && s->commands > 0;
 		if (accepted)
 			smtp_server_enter(s, SMTP_PHASE_RCPT);
 		break;
 	case SMTP_OWED_DATA:
 		smtp_data_reader_init(&s->reader);
+		s->reader.takes_lf = smtp_server_takes_lf(s);
 		if (accepted)
 			smtp_server_enter(s, SMTP_PHASE_CONTENT);
 		break;
@@ -205,8 +236,11 @@ static void settle(struct smtp_server *s, unsigned owed, bool accepted)
 		break;
 	case SMTP_OWED_MESSAGE:
 		if (accepted)
-			s->errors = 0;
+			s->errors = s->commands = 0;
 		smtp_server_enter(s, SMTP_PHASE_READY);
+		break;
+	case SMTP_OWED_XCLIENT:
+		assert(!accepted);
 		break;
 	case SMTP_OWED_NOTHING:
 	case SMTP_OWED_AUTH:
@@ -332,12 +366,27 @@ void smtp_server_shutdown(struct smtp_server *s)
 	s->shutting_down = true;
 }
 
+/* What bare LFs have to do with it that nothing more came; NULL: nothing. */
+static const char *explain_silence(struct smtp_server *s)
+{
+	bool in_content = s->phase == SMTP_PHASE_CONTENT;
+
+	if (in_content && s->reader.lone_dot)
+		return "Waited too long for CR LF . CR LF, which alone ends a message: LF . LF "
+		       "came; closing";
+	if (in_content && s->refused && s->refusal == SMTP_REFUSAL_BARE_LF)
+		return "Waited too long for CR LF . CR LF, which alone ends a message: an LF "
+		       "alone came; closing";
+	if (!s->bare_lf_waiting)
+		return NULL;
+	s->quirks_missed |= SMTP_QUIRK_BIT(SMTP_QUIRK_BARE_LF);
+	return "Waited too long for CR LF, which alone ends a line: an LF came; closing";
+}
+
 void smtp_server_timeout(struct smtp_server *s)
 {
-	const char *text = NULL;
+	const char *text = explain_silence(s);
 
-	if (s->bare_lf_waiting)
-		text = "Waited too long for CR LF, which alone ends a line: an LF came; closing";
 	smtp_server_close(s, SMTP_CLOSE_TIMEOUT, SMTP_REPLY_CLOSING_IDLE, text);
 }
 

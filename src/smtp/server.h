@@ -24,6 +24,7 @@
 #include "smtp/notify.h"
 #include "smtp/quirk.h"
 #include "smtp/reply.h"
+#include "smtp/xclient.h"
 
 #define SMTP_AUTH_LINE_MAX 12288   /* RFC 4954, 4 */
 #define SMTP_COMMAND_LINE_MAX 2048 /* RFC 5321's 512 and room for parameters */
@@ -40,6 +41,8 @@ struct smtp_server_settings {
 	unsigned errors_max;         /* wrong commands before 421; 0: 20. A kept message
 					sets the count back to 0. */
 	unsigned auth_failures_max;  /* failures before 421; 0: 5 */
+	unsigned commands_max; /* commands before 421; 0: any number. Accepted recipients and chunks
+				  are none, and a kept message sets the count back to 0. */
 	bool tls_offered;            /* STARTTLS */
 	bool tls_active;             /* TLS from the first byte */
 	bool tls_required;           /* MAIL without TLS: 530 */
@@ -47,7 +50,8 @@ struct smtp_server_settings {
 					smtp_server_offer_auth() */
 	bool auth_required;          /* MAIL without AUTH: 530 */
 	bool auth_needs_tls;         /* AUTH without TLS is not listed, and 538 */
-	bool strict;                 /* quirks are refused */
+	bool strict;                 /* quirks that are understood unnamed are refused */
+	unsigned quirks;             /* those named here: bits, SMTP_QUIRK_BIT(…) */
 	/* Extensions that the owner can honour: */
 	bool chunking;   /* BDAT */
 	bool dsn;        /* RET, ENVID, NOTIFY, ORCPT */
@@ -80,6 +84,8 @@ enum smtp_server_event_kind {
 	SMTP_SERVER_AUTH_BEGIN,     /* auth. Owed: challenge, success or failure */
 	SMTP_SERVER_AUTH_RESPONSE,  /* auth. Owed: the same */
 	SMTP_SERVER_AUTH_CANCELLED, /* the exchange is over: "*", or no base64; answered */
+	SMTP_SERVER_XCLIENT,        /* xclient. Owed: smtp_server_become(), _turn_away(), or
+				       smtp_server_answer() with why not */
 	SMTP_SERVER_MAIL,           /* mail. Owed: smtp_server_answer() */
 	SMTP_SERVER_RCPT,           /* rcpt. Owed: the same */
 	SMTP_SERVER_DATA,           /* or the first BDAT. Owed: SMTP_REPLY_START_CONTENT, which
@@ -111,6 +117,7 @@ enum smtp_refusal {
 enum smtp_close {
 	SMTP_CLOSE_QUIT,
 	SMTP_CLOSE_ERRORS, /* too many wrong commands */
+	SMTP_CLOSE_COMMANDS, /* too many that led to no message */
 	SMTP_CLOSE_AUTH_FAILURES,
 	SMTP_CLOSE_CONTENT,   /* content without end */
 	SMTP_CLOSE_CHUNK,     /* a BDAT that does not say how many octets follow */
@@ -136,6 +143,7 @@ struct smtp_server_event {
 			struct span data;      /* decoded; wiped at the end */
 			bool has_initial;      /* BEGIN: data is an initial response */
 		} auth;
+		struct smtp_xclient xclient;
 		struct {
 			struct smtp_address address;
 			uint64_t size;     /* SIZE=, 0 when absent */
@@ -166,7 +174,8 @@ struct smtp_server_event {
 	};
 };
 
-/* Private to the machine, but for quirks[], tls_active, authenticated and extended. */
+/* Private to the machine, but for quirks[], quirks_missed, tls_active, authenticated and
+   extended. */
 struct smtp_server {
 	const struct smtp_server_settings *settings;
 	struct buf *output;
@@ -185,7 +194,8 @@ struct smtp_server {
 	bool bare_lf_waiting; /* in what has come of the present line */
 	bool auth_tried;      /* since then bare words may be secrets */
 	bool auth_just_tried;
-	unsigned errors, auth_failures;
+	unsigned errors, auth_failures, commands;
+	bool xclient_allowed;
 	uint64_t overlong_octets;
 	size_t overlong_limit;
 
@@ -205,7 +215,11 @@ struct smtp_server {
 	struct span mechanism;       /* borrows from them */
 	struct buf auth_data;        /* secret */
 
+	unsigned allowed;                  /* quirks that are named: bits */
+	unsigned quirks_missed;            /* bits: something was refused for want of them */
 	uint64_t quirks[SMTP_QUIRK_COUNT]; /* uses so far */
+	bool input_behind;                 /* came behind a message whose reply was not yet given */
+	bool command_is_early;
 	char hello_name[SMTP_HELLO_NAME_MAX + 1];
 };
 
@@ -219,8 +233,12 @@ void smtp_server_fini(struct smtp_server *s); /* wipes what is secret */
 void smtp_server_observe(struct smtp_server *s,
     void (*observe)(void *context, enum smtp_line_kind kind, struct span text), void *context);
 
+/* These quirks, and those of the settings, are understood from now on: bits. For what holds for
+   some clients of a listener only. */
+void smtp_server_allow(struct smtp_server *s, unsigned quirks);
+
 /* One of the two begins the session. Turned away, it gets this reply (421 or 554; text may be
-   NULL for the table's) as its greeting, and CLOSE. */
+   NULL for the table's) as its greeting, and CLOSE; so does who is turned away after XCLIENT. */
 void smtp_server_greet(struct smtp_server *s);
 void smtp_server_turn_away(struct smtp_server *s, enum smtp_reply_id id, const char *text);
 
@@ -240,6 +258,10 @@ void smtp_server_answer(struct smtp_server *s, enum smtp_reply_id id, const char
 void smtp_server_answer_custom(
     struct smtp_server *s, unsigned code, const char *enhanced, const char *text);
 
+/* Before answering a MESSAGE: input stands there already. Who calls smtp_server_next() with it
+   meanwhile need not say so. */
+void smtp_server_note_input(struct smtp_server *s);
+
 /* Answer AUTH_BEGIN and AUTH_RESPONSE. challenge is raw, at most 9,210 bytes. A failure is an
    answer of 4yz or 5yz, usually SMTP_REPLY_AUTH_REJECTED or _TEMPORARY (which does not count
    as a failure). */
@@ -249,6 +271,13 @@ void smtp_server_auth_failure(struct smtp_server *s, enum smtp_reply_id id, cons
 
 /* TLS is up: the session is as at its beginning, without a new greeting (RFC 3207, 4.2). */
 void smtp_server_tls_started(struct smtp_server *s);
+
+/* XCLIENT is offered from now on, or refused with 550. */
+void smtp_server_allow_xclient(struct smtp_server *s, bool allowed);
+/* Answers XCLIENT: the session is another client's now, who begins with a greeting, under these
+   settings; signed in, when the one who speaks for him says so. */
+void smtp_server_become(
+    struct smtp_server *s, const struct smtp_server_settings *settings, bool authenticated);
 
 /* 421 and CLOSE at the next boundary between commands: at once when the session is between
    two, after the answer when one is owed, after the message inside content. Call next()

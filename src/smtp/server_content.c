@@ -112,9 +112,12 @@ bool smtp_server_step_content(struct smtp_server *s, struct span *input)
 		return true;
 	case SMTP_DATA_END:
 		smtp_server_observe_content(s, s->reader.octets);
+		s->quirks[SMTP_QUIRK_BARE_LF] += s->reader.bare_lfs > 0;
+		s->input_behind = input->len > 0;
 		smtp_server_push_message(s);
 		return true;
 	case SMTP_DATA_BARE_LF:
+		s->quirks_missed |= SMTP_QUIRK_BIT(SMTP_QUIRK_BARE_LF);
 		smtp_server_refuse(s, SMTP_REFUSAL_BARE_LF);
 		return true;
 	case SMTP_DATA_BARE_CR:

@@ -70,6 +70,22 @@ static enum smtp_quirk first_quirk(unsigned quirks)
 	return (enum smtp_quirk)quirk;
 }
 
+bool smtp_server_take_quirk(struct smtp_server *s, enum smtp_quirk quirk)
+{
+	assert(smtp_quirk_is_named(quirk));
+	if (s->allowed & SMTP_QUIRK_BIT(quirk)) {
+		s->quirks[quirk]++;
+		return true;
+	}
+	s->quirks_missed |= SMTP_QUIRK_BIT(quirk);
+	return false;
+}
+
+bool smtp_server_takes_lf(const struct smtp_server *s)
+{
+	return s->allowed & SMTP_QUIRK_BIT(SMTP_QUIRK_BARE_LF);
+}
+
 bool smtp_server_allow_quirks(struct smtp_server *s, unsigned quirks)
 {
 	if (quirks == 0)

@@ -16,6 +16,7 @@
 enum smtp_owed {
 	SMTP_OWED_NOTHING,
 	SMTP_OWED_AUTH,
+	SMTP_OWED_XCLIENT,
 	SMTP_OWED_MAIL,
 	SMTP_OWED_RCPT,
 	SMTP_OWED_DATA,
@@ -50,8 +51,12 @@ void smtp_server_abort(struct smtp_server *s, enum smtp_abort reason);
 /* Sends the reply, aborts, and is closed. */
 void smtp_server_close(
     struct smtp_server *s, enum smtp_close reason, enum smtp_reply_id id, const char *text);
-/* Counts quirks (bits). False: the listener is strict, and the command was refused. */
+/* Counts harmless quirks (bits). False: the listener is strict, and the command was refused. */
 bool smtp_server_allow_quirks(struct smtp_server *s, unsigned quirks);
+/* Counts the use of a quirk that must be named. False: it is not; that is noted, and the caller
+   refuses. */
+bool smtp_server_take_quirk(struct smtp_server *s, enum smtp_quirk quirk);
+bool smtp_server_takes_lf(const struct smtp_server *s);
 
 /* server_content.c: takes content off the input. False: more input is needed. */
 bool smtp_server_step_content(struct smtp_server *s, struct span *input);
@@ -84,12 +89,18 @@ void smtp_server_take_command(struct smtp_server *s, struct span line);
 /* verb_auth.c */
 bool smtp_server_may_auth(struct smtp_server *s);
 bool smtp_server_auth_is_offered(const struct smtp_server *s);
+/* In the old form, too. */
+bool smtp_server_offers_auth_equals(const struct smtp_server *s);
 void smtp_server_handle_auth(struct smtp_server *s, const struct smtp_command *command);
 void smtp_server_take_auth_line(struct smtp_server *s, struct span line);
 /* The exchange is over without success: what it left is wiped, and the owner is told. */
 void smtp_server_cancel_auth(struct smtp_server *s);
 /* Shows an AUTH command to the observer without its payload. */
 void smtp_server_observe_auth(struct smtp_server *s, const struct smtp_command *command);
+
+/* verb_xclient.c */
+bool smtp_server_may_xclient(struct smtp_server *s);
+void smtp_server_handle_xclient(struct smtp_server *s, const struct smtp_command *command);
 
 /* verb_mail.c */
 void smtp_server_handle_mail(struct smtp_server *s, const struct smtp_command *command);

@@ -33,6 +33,11 @@ bool smtp_server_auth_is_offered(const struct smtp_server *s)
 	return has_mechanisms(s) && !lacks_tls(s);
 }
 
+bool smtp_server_offers_auth_equals(const struct smtp_server *s)
+{
+	return s->allowed & SMTP_QUIRK_BIT(SMTP_QUIRK_AUTH_EQUALS);
+}
+
 bool smtp_server_may_auth(struct smtp_server *s)
 {
 	if (!has_mechanisms(s))
@@ -173,7 +178,6 @@ static void begin_exchange(struct smtp_server *s, struct span initial)
 void smtp_server_handle_auth(struct smtp_server *s, const struct smtp_command *command)
 {
 	struct span rest = command->arguments, word;
-	unsigned quirks = 0;
 
 	if (!span_take_word(&rest, &word)) {
 		smtp_server_error(s, SMTP_REPLY_ARGUMENTS, "AUTH needs a mechanism; offered: %s",
@@ -184,10 +188,14 @@ void smtp_server_handle_auth(struct smtp_server *s, const struct smtp_command *c
 		refuse_mechanism(s, word);
 		return;
 	}
-	if (rest.len > 1 && span_trim(rest).len + 1 != rest.len)
-		quirks |= SMTP_QUIRK_BIT(SMTP_QUIRK_EXTRA_BLANK);
-	if (smtp_server_allow_quirks(s, quirks))
-		begin_exchange(s, span_trim(rest));
+	if (rest.len > 1 && span_trim(rest).len + 1 != rest.len &&
+	    !smtp_server_take_quirk(s, SMTP_QUIRK_AUTH_BLANK)) {
+		smtp_server_error(s, SMTP_REPLY_SYNTAX,
+		    "One blank stands between the mechanism and what follows it");
+		return;
+	}
+	s->quirks[SMTP_QUIRK_AUTH_EQUALS] += s->extended && smtp_server_offers_auth_equals(s);
+	begin_exchange(s, span_trim(rest));
 }
 
 void smtp_server_cancel_auth(struct smtp_server *s)

@@ -13,41 +13,54 @@ static bool is_name_byte(char c)
 /* Copies the name, with a question mark for each byte that must not get into a header field. */
 static void keep_name(struct smtp_server *s, struct span name)
 {
+	if (name.len > SMTP_HELLO_NAME_MAX)
+		name = span_head(name, SMTP_HELLO_NAME_MAX);
 	for (size_t i = 0; i < name.len; i++)
 		s->hello_name[i] = is_name_byte(name.data[i]) ? name.data[i] : '?';
 	s->hello_name[name.len] = '\0';
 }
 
-static bool name_is_clean(struct span name)
+/* The length of its beginning that a host's name may have. */
+static size_t clean_len(struct span name)
 {
-	for (size_t i = 0; i < name.len; i++) {
-		if (!is_name_byte(name.data[i]))
-			return false;
-	}
-	return true;
+	size_t at = 0;
+
+	while (at < name.len && is_name_byte(name.data[at]))
+		at++;
+	return at;
+}
+
+static void refuse_name(struct smtp_server *s, const struct smtp_command *command, struct span name)
+{
+	if (name.len == 0)
+		smtp_server_error(s, SMTP_REPLY_HELO_NAME_MISSING,
+		    "The name of the client is missing: %.*s host.example.org",
+		    SPAN_ARG(command->verb));
+	else if (name.len > SMTP_HELLO_NAME_MAX)
+		smtp_server_error(s, SMTP_REPLY_ARGUMENTS,
+		    "The name has %zu characters; %d are the limit", name.len, SMTP_HELLO_NAME_MAX);
+	else
+		smtp_server_error(s, SMTP_REPLY_ARGUMENTS,
+		    "Character %zu of the name is none that a host's name has: %.*s "
+		    "host.example.org",
+		    clean_len(name) + 1, SPAN_ARG(command->verb));
 }
 
 /* False when the name was refused. */
 static bool take_name(struct smtp_server *s, const struct smtp_command *command)
 {
-	struct span rest = command->arguments, name, more;
+	struct span rest = command->arguments, name = SPAN(""), more;
 	unsigned quirks = 0;
+	bool proper;
 
-	if (!span_take_word(&rest, &name)) {
-		smtp_server_error(s, SMTP_REPLY_HELO_NAME_MISSING,
-		    "The name of the client is missing: %.*s host.example.org",
-		    SPAN_ARG(command->verb));
-		return false;
-	}
-	if (name.len > SMTP_HELLO_NAME_MAX) {
-		smtp_server_error(s, SMTP_REPLY_ARGUMENTS,
-		    "The name has %zu characters; %d are the limit", name.len, SMTP_HELLO_NAME_MAX);
+	span_take_word(&rest, &name);
+	proper = name.len > 0 && name.len <= SMTP_HELLO_NAME_MAX && clean_len(name) == name.len;
+	if (!proper && !smtp_server_take_quirk(s, SMTP_QUIRK_HELLO_NAME)) {
+		refuse_name(s, command, name);
 		return false;
 	}
 	if (span_take_word(&rest, &more))
 		quirks |= SMTP_QUIRK_BIT(SMTP_QUIRK_EXTRA_ARGUMENT);
-	if (!name_is_clean(name))
-		quirks |= SMTP_QUIRK_BIT(SMTP_QUIRK_ODD_HELO_NAME);
 	if (!smtp_server_allow_quirks(s, quirks))
 		return false;
 	keep_name(s, name);
@@ -88,8 +101,12 @@ static void append_extensions(struct smtp_server *s)
 		buf_append(output, SPAN("250-REQUIRETLS\r\n"));
 	if (settings->tls_offered && !s->tls_active)
 		buf_append(output, SPAN("250-STARTTLS\r\n"));
+	if (s->xclient_allowed)
+		buf_append(output, SPAN("250-XCLIENT " SMTP_XCLIENT_ATTRIBUTES "\r\n"));
 	if (smtp_server_auth_is_offered(s))
 		buf_printf(output, "250-AUTH %s\r\n", s->auth_mechanisms);
+	if (smtp_server_auth_is_offered(s) && smtp_server_offers_auth_equals(s))
+		buf_printf(output, "250-AUTH=%s\r\n", s->auth_mechanisms);
 	buf_append(output, SPAN("250 HELP\r\n"));
 }
 
@@ -143,8 +160,15 @@ void smtp_server_handle_help(struct smtp_server *s, const struct smtp_command *c
 	    s->auth_mechanisms && *s->auth_mechanisms ? " AUTH" : "");
 }
 
+/* Who asked for EHLO's list may send QUIT together with the dot (RFC 2920, 3.1). */
 void smtp_server_handle_quit(struct smtp_server *s, const struct smtp_command *command)
 {
+	if (s->command_is_early && !s->extended &&
+	    !smtp_server_take_quirk(s, SMTP_QUIRK_EARLY_QUIT)) {
+		smtp_server_error(s, SMTP_REPLY_OUT_OF_SEQUENCE,
+		    "QUIT came before the reply to the message: wait for it, or begin with EHLO");
+		return;
+	}
 	smtp_server_abort(s, SMTP_ABORT_QUIT);
 	smtp_server_close(s, SMTP_CLOSE_QUIT, SMTP_REPLY_BYE, NULL);
 }

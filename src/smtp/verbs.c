@@ -45,6 +45,8 @@ static const struct verb_rule {
 	/* Without a handler: its octets are read in any case (server_chunk.c). */
 	{ BDAT, IN(SMTP_PHASE_RCPT) | IN(SMTP_PHASE_CHUNKS), true, true, true, ARGUMENTS_MAY,
 	    SMTP_REPLY_MAIL_FIRST, NULL, NULL },
+	{ "XCLIENT", BETWEEN_TRANSACTIONS, false, false, false, ARGUMENTS_MAY,
+	    SMTP_REPLY_OUT_OF_SEQUENCE, smtp_server_may_xclient, smtp_server_handle_xclient },
 	{ "RSET", ANYWHERE, false, false, false, ARGUMENTS_NONE, SMTP_REPLY_OUT_OF_SEQUENCE, NULL,
 	    smtp_server_handle_rset },
 	{ "NOOP", ANYWHERE, false, false, false, ARGUMENTS_MAY, SMTP_REPLY_OUT_OF_SEQUENCE, NULL,
@@ -97,10 +99,21 @@ static void require_auth(struct smtp_server *s)
 			    : smtp_reply_get(SMTP_REPLY_AUTH_REQUIRED)->text);
 }
 
+/* What begins something can stand where HELO should have been; RCPT and DATA wait for MAIL. */
+static bool goes_without_hello(struct smtp_server *s, const struct verb_rule *rule)
+{
+	if (!(rule->phases & IN(SMTP_PHASE_READY)) ||
+	    !smtp_server_take_quirk(s, SMTP_QUIRK_NO_HELLO))
+		return false;
+	s->hello_done = true;
+	smtp_server_enter(s, SMTP_PHASE_READY);
+	return true;
+}
+
 static bool may_run(
     struct smtp_server *s, const struct verb_rule *rule, const struct smtp_command *command)
 {
-	if (rule->needs_hello && !s->hello_done) {
+	if (rule->needs_hello && !s->hello_done && !goes_without_hello(s, rule)) {
 		smtp_server_error(s, SMTP_REPLY_HELLO_FIRST, "Say EHLO first, then %s", rule->verb);
 		return false;
 	}
@@ -221,6 +234,8 @@ static void refuse_flaw(struct smtp_server *s, enum smtp_line_flaw flaw, size_t 
 	case SMTP_LINE_CLEAN:
 		return;
 	case SMTP_LINE_BARE_LF:
+		s->quirks_missed |= SMTP_QUIRK_BIT(SMTP_QUIRK_BARE_LF);
+		/* fall through */
 	case SMTP_LINE_BARE_CR:
 		smtp_server_error(s, SMTP_REPLY_LINE_BARE_NEWLINE,
 		    "Character %zu is a %s alone; only CR LF ends a line", position,
@@ -266,6 +281,20 @@ static void take_bdat(
 	smtp_server_enter_chunk(s, allowed);
 }
 
+/* Who talks on and on without a message is up to no good. Chunks bring one, QUIT ends it all. */
+static bool count_command(struct smtp_server *s, const struct verb_rule *rule)
+{
+	if (s->settings->commands_max == 0 ||
+	    (rule && (!rule->handle || rule->handle == smtp_server_handle_quit)))
+		return true;
+	if (s->commands < s->settings->commands_max) {
+		s->commands++;
+		return true;
+	}
+	smtp_server_close(s, SMTP_CLOSE_COMMANDS, SMTP_REPLY_CLOSING_COMMANDS, NULL);
+	return false;
+}
+
 void smtp_server_take_command(struct smtp_server *s, struct span line)
 {
 	struct smtp_command command;
@@ -273,10 +302,14 @@ void smtp_server_take_command(struct smtp_server *s, struct span line)
 	enum smtp_line_flaw flaw;
 	size_t position;
 
+	s->command_is_early = s->input_behind;
+	s->input_behind = false;
 	smtp_command_split(line, &command);
 	rule = find_rule(s, command.verb);
 	note_auth_tried(s, rule, command.verb);
 	observe_command(s, line, rule, &command);
+	if (!count_command(s, rule))
+		return;
 	flaw = smtp_line_check(line, &position);
 	if (rule && !rule->handle)
 		take_bdat(s, rule, &command);

@@ -61,6 +61,8 @@ static bool set_number(struct owner *o, struct span name, uint64_t value)
 		settings->recipients_max = (unsigned)value;
 	else if (span_equal(name, SPAN("errors")))
 		settings->errors_max = (unsigned)value;
+	else if (span_equal(name, SPAN("commands")))
+		settings->commands_max = (unsigned)value;
 	else if (span_equal(name, SPAN("auth-failures")))
 		settings->auth_failures_max = (unsigned)value;
 	else
@@ -110,6 +112,23 @@ static bool set_mechanisms(struct owner *o, struct span list)
 	return true;
 }
 
+static bool set_quirks(struct owner *o, struct span list)
+{
+	struct span name;
+
+	while (span_take_until(&list, ',', &name)) {
+		unsigned i = 0;
+
+		while (
+		    i < SMTP_QUIRK_COUNT && !span_equal(name, span_from_string(smtp_quirk_name(i))))
+			i++;
+		if (i == SMTP_QUIRK_COUNT || !smtp_quirk_is_named(i))
+			return false;
+		o->settings.quirks |= SMTP_QUIRK_BIT(i);
+	}
+	return true;
+}
+
 static bool set_word(struct owner *o, struct span word)
 {
 	struct span name;
@@ -118,9 +137,13 @@ static bool set_word(struct owner *o, struct span word)
 
 	if (set_flag(o, word))
 		return true;
+	if (span_equal(word, SPAN("xclient")))
+		return o->xclient = true;
 	span_take_until(&word, '=', &name);
 	if (span_equal(name, SPAN("auth")))
 		return set_mechanisms(o, word);
+	if (span_equal(name, SPAN("quirks")))
+		return set_quirks(o, word);
 	if (span_equal(name, SPAN("turn-away")))
 		return find_reply(word, &id);
 	return span_to_u64(word, &number) && set_number(o, name, number);
@@ -168,6 +191,7 @@ bool owner_init(struct owner *o, const struct scenario *scenario, bool answers_l
 		}
 	}
 	smtp_server_init(&o->server, &o->settings, &o->output);
+	smtp_server_allow_xclient(&o->server, o->xclient);
 	smtp_server_observe(&o->server, observe, o);
 	sasl_server_init(&o->sasl);
 	return true;
@@ -291,6 +315,9 @@ static void answer_auth(struct owner *o)
 static void answer(struct owner *o)
 {
 	switch (o->owed) {
+	case SMTP_SERVER_XCLIENT:
+		smtp_server_become(&o->server, &o->settings, o->owed_has_initial);
+		break;
 	case SMTP_SERVER_MAIL:
 		answer_transaction(o, "mail", SMTP_REPLY_SENDER_OK);
 		break;
@@ -416,6 +443,13 @@ static void note(struct owner *o, const struct smtp_server_event *event, struct 
 	case SMTP_SERVER_AUTH_BEGIN:
 	case SMTP_SERVER_AUTH_RESPONSE:
 		note_auth(o, event);
+		break;
+	case SMTP_SERVER_XCLIENT:
+		buf_printf(&o->events, " %.*s helo=%.*s login=%.*s",
+		    SPAN_ARG(event->xclient.address), SPAN_ARG(event->xclient.helo),
+		    SPAN_ARG(event->xclient.login));
+		o->owed_has_initial = event->xclient.login.len > 0;
+		owe(o, event->kind, event->xclient.address);
 		break;
 	case SMTP_SERVER_MAIL:
 		note_mail(o, event);

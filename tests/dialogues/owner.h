@@ -18,6 +18,7 @@ struct owner {
 	struct buf mechanisms; /* the settings' strings */
 	bool answers_late;     /* only once the machine has said WAIT */
 	bool closed;           /* CLOSE has come */
+	bool xclient;          /* may be said */
 	bool tls_pending;      /* STARTTLS has come */
 	size_t discarded;      /* bytes behind STARTTLS */
 

@@ -182,6 +182,24 @@ static bool compare_quirks(const struct scenario *s, const struct run *run, cons
 	return same;
 }
 
+static bool compare_missed(const struct scenario *s, const struct run *run, const struct owner *o)
+{
+	struct buf got;
+	bool same;
+
+	buf_init(&got, 4096);
+	for (unsigned i = 0; i < SMTP_QUIRK_COUNT; i++) {
+		if (o->server.quirks_missed & SMTP_QUIRK_BIT(i))
+			buf_printf(&got, "%s%s", got.len ? " " : "", smtp_quirk_name(i));
+	}
+	buf_append_byte(&got, '\n');
+	same = s->missed.len == 0 || span_equal(buf_span(&got), buf_span(&s->missed));
+	if (!same)
+		complain(s, run, 0, "missed quirks", buf_span(&s->missed), buf_span(&got));
+	buf_fini(&got);
+	return same;
+}
+
 /* Nothing that the observer saw holds a password, or the base64 of one. */
 static bool observer_saw_no_secret(
     const struct scenario *s, const struct run *run, const struct owner *o)
@@ -217,7 +235,7 @@ static bool compare_all(const struct scenario *s, const struct run *run, struct 
 	       lines_are_well_formed(s, run, buf_span(&o->sent)) &&
 	       compare_record(s, run, STEP_EVENT, &o->events) &&
 	       compare_record(s, run, STEP_OBSERVED, &o->observed) && compare_quirks(s, run, o) &&
-	       observer_saw_no_secret(s, run, o);
+	       compare_missed(s, run, o) && observer_saw_no_secret(s, run, o);
 }
 
 /* --- Running --- */
@@ -348,8 +366,12 @@ static bool run_scenario(const char *path)
 		fprintf(stderr, "%s: only scenarios of the server are run here\n", path);
 		good = false;
 	}
-	for (size_t i = 0; i < ARRAY_LEN(runs) && good; i++)
-		good = run_once(&s, &runs[i], &first);
+	for (size_t i = 0; i < ARRAY_LEN(runs) && good; i++) {
+		bool at_once = runs[i].mode == MODE_IN_STEP || runs[i].mode == MODE_WHOLE;
+
+		if (at_once || s.together.len == 0)
+			good = run_once(&s, &runs[i], &first);
+	}
 	buf_fini(&first.events);
 	buf_fini(&first.observed);
 	scenario_fini(&s);

@@ -173,6 +173,8 @@ static bool read_header(struct scenario *s, struct span line)
 		{ SPAN("user:"), &s->users },
 		{ SPAN("answer:"), &s->answers },
 		{ SPAN("Q:"), &s->quirks },
+		{ SPAN("missed:"), &s->missed },
+		{ SPAN("together:"), &s->together },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
@@ -212,6 +214,8 @@ bool scenario_read(struct scenario *s, const char *path)
 	buf_init(&s->users, 4096);
 	buf_init(&s->answers, 4096);
 	buf_init(&s->quirks, 4096);
+	buf_init(&s->missed, 4096);
+	buf_init(&s->together, 100);
 	buf_init(&file, TEXT_MAX);
 	if (!read_file(&file, path)) {
 		fprintf(stderr, "%s: cannot be read\n", path);
@@ -240,6 +244,8 @@ void scenario_fini(struct scenario *s)
 	buf_fini(&s->users);
 	buf_fini(&s->answers);
 	buf_fini(&s->quirks);
+	buf_fini(&s->missed);
+	buf_fini(&s->together);
 	*s = (struct scenario){ 0 };
 }
 

@@ -12,7 +12,7 @@
  *
  * settings: words out of tls-offered tls-active tls-required auth=PLAIN,LOGIN auth-required
  * cleartext-auth strict chunking dsn smtputf8 limits requiretls size=N recipients=N errors=N
- * auth-failures=N turn-away=REPLY
+ * auth-failures=N turn-away=REPLY quirks=NAME,NAME
  *
  * user: NAME PASSWORD -- a login that the owner of the machine accepts.
  *
@@ -28,6 +28,11 @@
  * O: pattern -- the observer's next line; with one of them, all lines must be listed.
  *
  * Q: NAME=N ... -- the quirks counted in the end, all of them.
+ *
+ * missed: NAME ... -- the quirks for want of which something was refused, all of them.
+ *
+ * together: -- only those runs in which what can be sent without waiting comes at once: the
+ * scenario is about what comes too early.
  *
  * ! ACTION -- TLS (the handshake is done), SHUTDOWN, TIMEOUT.
  *
@@ -56,7 +61,7 @@ struct scenario {
 	struct step *steps;
 	size_t step_count;
 	/* What stands behind the colon, one line each, without escapes. */
-	struct buf settings, users, answers, quirks;
+	struct buf settings, users, answers, quirks, missed, together;
 	bool has_quirks;
 	struct buf peer;
 };
