@@ -99,6 +99,8 @@ static void print_hop(struct task *task, const json_t *hop)
 	print_time(task, "last failure", cli_json_time(failure, "time"));
 	if (failure != NULL)
 		cli_screen_put_block(stdout, cli_json_get(failure, "text"), 4, task->width);
+	if (json_is_true(json_object_get(hop, "falls_over_ahead")))
+		puts("  closed when a message began right behind the last: that is not done again");
 	print_pause(task, hop);
 	if (json_object_get(hop, "width") != NULL)
 		print_use(hop);

@@ -68,6 +68,8 @@ static void set_learned(json_t *object, const struct upstream_learned *learned)
 		admin_json_set_string(
 		    object, "tls", learned->tls_version[0] ? learned->tls_version : "none");
 	}
+	if (learned->falls_over_ahead)
+		json_object_set_new(object, "falls_over_ahead", json_true());
 	admin_json_set_string(object, "worked", learned->mechanism);
 	set_initial_response(object, learned);
 	admin_json_set_time(object, "last_ok", learned->last_ok_ms);

@@ -62,6 +62,8 @@ json_t *learned_hop_json(const char *key, const struct upstream_learned *learned
 	json_object_set_new(object, "last_ok_ms", json_integer(learned->last_ok_ms));
 	json_object_set_new(object, "last_failure_ms", json_integer(learned->last_failure_ms));
 	admin_json_set_string(object, "failure", learned->last_failure);
+	if (learned->falls_over_ahead)
+		json_object_set_new(object, "falls_over_ahead", json_true());
 	return object;
 }
 
@@ -117,6 +119,7 @@ bool learned_hop_read(
 	    json_integer_value(json_object_get(object, "last_failure_ms"));
 	snprintf(learned_out->last_failure, sizeof(learned_out->last_failure), "%s",
 	    failure ? failure : "");
+	learned_out->falls_over_ahead = json_is_true(json_object_get(object, "falls_over_ahead"));
 	return true;
 }
 

@@ -225,7 +225,7 @@ static bool may_go_ahead(const struct slot *slot)
 {
 	return slot->next + 1 < slot->job->count && slot->job->items[slot->next + 1].body &&
 	       !slot->stopping && slot->about_us == UPSTREAM_TROUBLE_NONE &&
-	       !session_is_used_up(slot);
+	       !slot->learned.falls_over_ahead && !session_is_used_up(slot);
 }
 
 static bool begin_behind_the_dot(struct slot *slot)
@@ -472,6 +472,9 @@ static void on_failed(struct slot *slot, const struct upstream_event *event)
 	    slot->state == SLOT_IDLE || slot->state == SLOT_LEAVING || has_served(slot, event);
 	bool has_item = slot->job && slot->next < slot->job->count && slot->item->count > 0;
 
+	/* Perhaps it was something else. A round trip a message is all that being wrong costs. */
+	if (item_ahead(slot)->begun && trouble == UPSTREAM_TROUBLE_CONNECTION && !event->reply)
+		slot->learned.falls_over_ahead = true;
 	if (slot->ended_by_message || (has_item && slot_count_decided(slot) == slot->item->count))
 		trouble = UPSTREAM_TROUBLE_NONE;
 	slot->ended_by_message = false;

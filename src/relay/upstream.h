@@ -34,6 +34,7 @@ struct upstream_learned {
 	char tls_version[16];                   /* empty: in clear */
 	int64_t last_ok_ms, last_failure_ms;    /* wall */
 	char last_failure[512];
+	bool falls_over_ahead; /* it closed on the next MAIL behind a final dot */
 };
 
 struct upstream_settings {

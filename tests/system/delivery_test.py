@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What Frank does with next hops: real ones, old ones, broken ones."""
+import json
 import threading
 import time
 
@@ -240,6 +241,23 @@ def test_a_hop_that_closes_behind_a_dot_gets_the_next_message_again(stage):
     check_equal(sorted(message[1][0] for message in ahead.hop.messages()), names)
     check_equal(len(ahead.hop.sessions), 2)
     check_equal(frank.events('deferred'), [])
+
+
+def test_a_hop_that_falls_over_the_next_message_meets_it_once(stage):
+    ahead = Ahead(stage)
+    ahead.dot = lambda session, content: scripted.CLOSE if ahead.followed[-1] else '250 2.0.0 Ok'
+    frank = Frank(stage, f'route * {{ via smtp://127.0.0.1:{ahead.hop.port}; connections-max 1; }}',
+                  extra='retry { first 1s; }')
+    names = [f'{number}@example.net' for number in range(6)]
+    for name in names:
+        send(frank, [name])
+    ahead.all_there.set()
+    ahead.hop.wait_messages(6, 60)
+    frank.wait_queue_empty()
+    check_equal(sorted(message[1][0] for message in ahead.hop.messages()), names)
+    check_equal(ahead.followed.count(True), 1)
+    hops = json.loads(frank.command('hop', 'list', '--json').stdout)['items']
+    check_equal([hop.get('falls_over_ahead') for hop in hops], [True])
 
 
 def test_a_message_above_the_size_of_the_hop_is_not_sent_there(stage):

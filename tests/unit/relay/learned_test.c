@@ -42,6 +42,7 @@ static struct upstream_learned example(void)
 		.last_ok_ms = 1800000000123,
 		.last_failure_ms = 1700000000456,
 		.last_failure = "535 \"no\"",
+		.falls_over_ahead = true,
 	};
 
 	learned.memory.way[SASL_MECHANISM_LOGIN] = SASL_WAY_WITHOUT_INITIAL;
@@ -71,6 +72,7 @@ static void what_is_saved_comes_back(void **state)
 	assert_memory_equal(&after.memory, &before.memory, sizeof(after.memory));
 	assert_string_equal(after.mechanism, "LOGIN");
 	assert_string_equal(after.last_failure, "535 \"no\"");
+	assert_true(after.falls_over_ahead);
 	assert_true(after.last_ok_ms == before.last_ok_ms);
 	assert_true(after.last_failure_ms == before.last_failure_ms);
 	assert_false(after.greeted); /* extensions and TLS are learned anew */
