@@ -38,7 +38,8 @@ static const struct row {
 	[EVENT_STATE_TROUBLE] = { "state-trouble", LOG_LEVEL_WARNING,
 	    "What was learned of next hops cannot be kept or read; it is learned anew." },
 	[EVENT_SESSION_REFUSED] = { "session-refused", LOG_LEVEL_WARNING,
-	    "A client was turned away: too many are connected, or it is denied or banned." },
+	    "A client was turned away: too many are connected, or it is denied or banned. At most "
+	    "20 lines a second of a lane; untold= counts those that had none." },
 	[EVENT_SESSION_CLOSED] = { "session-closed", LOG_LEVEL_INFO,
 	    "A client's session has ended: how, and what it did." },
 	[EVENT_TLS_FAILED] = { "tls-failed", LOG_LEVEL_WARNING,

@@ -20,6 +20,7 @@
 #include "net/loop.h"
 #include "relay/inbox.h"
 #include "relay/mail.h"
+#include "relay/refusals.h"
 #include "relay/setup.h"
 #include "spool/keeper.h"
 
@@ -83,6 +84,7 @@ struct lane {
 
 	struct list slots; /* of struct slot: connections to next hops */
 	struct account_dovecots dovecots;
+	struct refusals refusals;
 
 	size_t draft_bytes;            /* memory of drafts, against the lane's share */
 	unsigned watchers;             /* above 0: dialogues are reported to control */
