@@ -154,6 +154,10 @@ void schedule_on_arrival(struct schedule *s, struct keeper_item *item)
 	s->arrived_ms = schedule_now_ms(s);
 	while ((link = list_take_first(&arrival->draft->deliveries)) != NULL) {
 		struct spool_delivery *delivery = LIST_ENTRY(link, struct spool_delivery, link);
+		if (delivery->state != SPOOL_DELIVERY_WAITING) {
+			spool_delivery_destroy(&delivery); /* held: on disk, and in nobody's hand */
+			continue;
+		}
 		keep_body(s, delivery, arrival->draft->body);
 		schedule_take_in_hand(s, delivery);
 	}

@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 #include "relay/large_write.h"
+#include "relay/sender.h"
 #include "smtp/domain.h"
 
 #include <assert.h>
@@ -158,8 +159,21 @@ static bool wants_file(const struct submission *s)
 	return s->header.shape != MESSAGE_HEADER_UNDECIDED && s->body.len >= limit;
 }
 
+/* The body holds the header, whose end is found. */
+static void judge_from(struct submission *s)
+{
+	char why[SENDER_WHY_MAX];
+
+	if (!s->refused && !sender_may_use_from(s->config, s->rule, s->login, &s->header,
+			       buf_span(&s->body), why))
+		refuse(s, SMTP_REPLY_SENDER_NOT_OWNED, why);
+}
+
 static void begin_file(struct submission *s)
 {
+	judge_from(s);
+	if (s->refused)
+		return;
 	s->large = large_write_create(s->lane->services->file_pool, &s->lane->from_workers.box,
 	    s->lane->services->spool_path, s->id, s->asker);
 	add_prefix(s);
@@ -199,12 +213,20 @@ enum submission_step submission_content(struct submission *s, struct span conten
 
 /* ---- the end ---- */
 
+static void hold_all(struct spool_draft *draft)
+{
+	LIST_FOR_EACH (position, &draft->deliveries)
+		LIST_ENTRY(position, struct spool_delivery, link)->state = SPOOL_DELIVERY_HELD;
+}
+
 static void ask_keeper(struct submission *s)
 {
 	if (s->header.eight_bit_header || s->header.eight_bit_body)
 		s->draft->message->envelope.flags |= SPOOL_FLAG_8BIT;
 	if (s->trace.smtputf8 && s->header.eight_bit_header)
 		s->draft->message->envelope.flags |= SPOOL_FLAG_UTF8_HEADER;
+	if (s->hold)
+		hold_all(s->draft);
 	s->accept.draft = s->draft;
 	s->draft = NULL;
 	s->with_keeper = true;
@@ -234,6 +256,8 @@ enum submission_step submission_finish(struct submission *s)
 	s->complete = true;
 	if (s->header.received_count > MESSAGE_RECEIVED_COUNT_MAX)
 		refuse(s, SMTP_REPLY_LOOP, NULL);
+	if (!s->large)
+		judge_from(s);
 	if (s->refused)
 		return SUBMISSION_REFUSED;
 	if (s->large)

@@ -47,7 +47,12 @@ struct submission {
 	bool complete;
 	enum smtp_reply_id refusal; /* with why: set as soon as the message cannot be kept */
 	bool refused;
-	char why[256];
+	char why[400];
+	/* Set by the session, whose setup they belong to. */
+	const struct config *config;
+	const struct config_login *rule; /* of the login; NULL: it may send as anybody */
+	struct span login;
+	bool hold; /* it is kept, and goes nowhere until it is released */
 };
 
 /* At MAIL. trace comes without id, recipient and time. NULL when the lane's memory for drafts is
