@@ -4,6 +4,9 @@
 #include "account/password.h"
 #include "account/users.h"
 #include "account/users_edit.h"
+#include "account/users_line.h"
+#include "account/users_scram.h"
+#include "base/base64.h"
 #include "base/memory.h"
 #include "cli/settings.h"
 
@@ -13,10 +16,12 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { CREDENTIAL_MAX = PASSWORD_HASH_SIZE + 256 + 2 * PASSWORD_MAX_BYTES };
+
 struct task {
 	const char *name; /* of the user; NULL with list */
 	const char *config_path, *users_path, *password_file;
-	bool generate, json;
+	bool generate, cleartext, json;
 	const struct config *config; /* NULL: --users alone was given */
 	const char *path;            /* of the users file */
 };
@@ -29,6 +34,8 @@ static const struct cli_option options[] = {
 	    "read the password there (- is standard input),\ninstead of asking on the terminal" },
 	{ "generate", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, generate),
 	    "make a password, and print it once (add, passwd)" },
+	{ "cleartext", 0, CLI_OPTION_FLAG, NULL, offsetof(struct task, cleartext),
+	    "also keep the password itself, which CRAM-MD5 needs (add, passwd)" },
 	CLI_OPTION_JSON(struct task, json),
 	{ "password", 0, CLI_OPTION_REFUSED, NULL, 0,
 	    "a password never stands on a command line, where others see it: --password-file FILE, "
@@ -185,17 +192,32 @@ static bool obtain_password(const struct task *task, bool fresh, struct buf *out
 	return cli_password_read(&source, out);
 }
 
-/* Obtains a password, and makes a hash of it. */
-static bool obtain_hash(
-    const struct task *task, struct buf *password, char hash[PASSWORD_HASH_SIZE])
+/* Appends what the users file keeps of a password: a hash for PLAIN and LOGIN, and what SCRAM makes
+   of it. */
+static bool put_credential(const struct task *task, struct span password, struct buf *out)
 {
+	char hash[PASSWORD_HASH_SIZE];
 	struct fault fault;
-	if (!obtain_password(task, true, password))
+	if (!account_password_hash(password, hash, &fault)) {
+		cli_complain("%s", fault.text);
 		return false;
-	if (account_password_hash(buf_span(password), hash, &fault))
-		return true;
-	cli_complain("%s", fault.text);
-	return false;
+	}
+	bool fits = buf_append_string(out, hash) && buf_append_byte(out, ':') &&
+		    users_scram_make(ACCOUNT_SCRAM_SHA_256, password, out);
+	if (task->cleartext)
+		fits = fits && buf_append_string(out, ":" USERS_SECRET_PREFIX) &&
+		       base64_encode(out, password);
+	mem_wipe(hash, sizeof(hash));
+	if (!fits)
+		cli_complain("OpenSSL cannot make a SCRAM verifier");
+	return fits;
+}
+
+/* Obtains a password, and makes a credential of it. */
+static bool obtain_credential(const struct task *task, struct buf *password, struct buf *credential)
+{
+	return obtain_password(task, true, password) &&
+	       put_credential(task, buf_span(password), credential);
 }
 
 /* ---- add ---- */
@@ -253,14 +275,16 @@ static int run_add(const struct task *task)
 	int status = refuse_known_user(task);
 	if (status != CLI_EXIT_DONE)
 		return status;
-	struct buf password;
-	char hash[PASSWORD_HASH_SIZE];
+	struct buf password, credential;
 	buf_init_secret(&password, CLI_PASSWORD_MAX_BYTES);
-	status = obtain_hash(task, &password, hash) ? change_file(task, CHANGE_ADD, hash)
-						    : CLI_EXIT_LOCAL;
+	buf_init_secret(&credential, CREDENTIAL_MAX);
+	status = obtain_credential(task, &password, &credential)
+		     ? change_file(task, CHANGE_ADD, buf_string(&credential))
+		     : CLI_EXIT_LOCAL;
 	if (status == CLI_EXIT_DONE)
 		status = report_added(task, &password);
 	buf_fini(&password);
+	buf_fini(&credential);
 	return status;
 }
 
@@ -290,9 +314,9 @@ static int expect_user(const struct task *task, bool new_password)
 	const struct account_user *user = account_users_find(users, span_from_string(task->name));
 	if (user == NULL)
 		status = say_edit_result(task, USERS_EDIT_NO_SUCH_USER);
-	else if (new_password && user->scram_count > 0)
-		cli_complain("the SCRAM verifiers of %s belong to the old password and go with "
-			     "it",
+	else if (new_password && user->secret.len > 0 && !task->cleartext)
+		cli_complain("the password itself of %s is not kept any more: CRAM-MD5 needs "
+			     "--cleartext",
 		    task->name);
 	account_users_unref(&users);
 	return status;
@@ -303,14 +327,16 @@ static int run_passwd(const struct task *task)
 	int status = expect_user(task, true);
 	if (status != CLI_EXIT_DONE)
 		return status;
-	struct buf password;
-	char hash[PASSWORD_HASH_SIZE];
+	struct buf password, credential;
 	buf_init_secret(&password, CLI_PASSWORD_MAX_BYTES);
-	status = obtain_hash(task, &password, hash) ? change_file(task, CHANGE_PASSWORD, hash)
-						    : CLI_EXIT_LOCAL;
+	buf_init_secret(&credential, CREDENTIAL_MAX);
+	status = obtain_credential(task, &password, &credential)
+		     ? change_file(task, CHANGE_PASSWORD, buf_string(&credential))
+		     : CLI_EXIT_LOCAL;
 	if (status == CLI_EXIT_DONE)
 		status = report_changed(task, "has a new password", &password);
 	buf_fini(&password);
+	buf_fini(&credential);
 	return status;
 }
 
@@ -326,30 +352,92 @@ static int run_remove(const struct task *task)
 
 /* ---- check ---- */
 
+static bool has_sha_256(const struct account_user *user)
+{
+	return account_user_scram(user, ACCOUNT_SCRAM_SHA_256) != NULL;
+}
+
+static bool has_sha_1(const struct account_user *user)
+{
+	return account_user_scram(user, ACCOUNT_SCRAM_SHA_1) != NULL;
+}
+
+static bool has_secret(const struct account_user *user)
+{
+	return user->secret.len > 0;
+}
+
 /* Why no password at all can be right; NULL when one can. */
 static const char *hopeless(const struct account_user *user)
 {
 	if (user == NULL)
 		return "there is no such user";
-	if (user->hash.len > 0 || user->scram_count > 0)
+	if (account_user_works(user))
 		return NULL;
 	return strcmp(user->scheme, "locked") == 0 ? "the user is locked"
 						   : "the user has no password hash that works";
 }
 
-static int report_checked(const struct task *task, bool right, const char *why)
+/* What an entry needs for a mechanism, and whether it has it. */
+static const struct served {
+	const char *mechanisms;
+	bool (*has)(const struct account_user *user);
+	const char *why_not;
+} served[] = {
+	{ "PLAIN, LOGIN", account_user_works, "nothing that works is stored" },
+	{ "SCRAM-SHA-256", has_sha_256,
+	    "no SCRAM-SHA-256 verifier is stored: \"frank user passwd\" makes one" },
+	{ "SCRAM-SHA-1", has_sha_1, "no SCRAM-SHA-1 verifier is stored" },
+	{ "CRAM-MD5", has_secret,
+	    "the password itself is not stored: \"frank user passwd --cleartext\" does" },
+};
+
+static void print_served(const struct account_user *user)
+{
+	for (size_t i = 0; i < ARRAY_LEN(served); i++) {
+		bool has = served[i].has(user);
+		printf("  %-14s %s%s\n", served[i].mechanisms,
+		    has ? "can be served" : "cannot: ", has ? "" : served[i].why_not);
+	}
+}
+
+static json_t *served_json(const struct account_user *user)
+{
+	json_t *items = json_array();
+	for (size_t i = 0; i < ARRAY_LEN(served); i++) {
+		struct span names = span_from_string(served[i].mechanisms), name;
+		bool has = served[i].has(user);
+		while (span_take_until(&names, ',', &name)) {
+			name = span_trim(name);
+			json_t *item = json_pack(
+			    "{s:s%, s:b}", "name", name.data, name.len, "serves", (int)has);
+			if (!has)
+				json_object_set_new(item, "why", json_string(served[i].why_not));
+			json_array_append_new(items, item);
+		}
+	}
+	return items;
+}
+
+/* user is NULL when there is none. */
+static int report_checked(
+    const struct task *task, const struct account_user *user, bool right, const char *why)
 {
 	int status = right ? CLI_EXIT_DONE : CLI_EXIT_FOUND;
 	if (task->json) {
 		json_t *object = json_pack("{s:s, s:b}", "name", task->name, "right", (int)right);
 		if (why != NULL)
 			json_object_set_new(object, "why", json_string(why));
+		if (user != NULL)
+			json_object_set_new(object, "mechanisms", served_json(user));
 		return cli_json_print(object, status);
 	}
 	if (why != NULL)
 		printf("wrong: %s\n", why);
 	else
 		puts(right ? "right" : "wrong");
+	if (user != NULL)
+		print_served(user);
 	return cli_finish(status);
 }
 
@@ -359,13 +447,14 @@ static int run_check(const struct task *task)
 	struct account_users *users = load_users(task->path, &status);
 	if (users == NULL)
 		return status;
-	const char *why = hopeless(account_users_find(users, span_from_string(task->name)));
+	const struct account_user *user = account_users_find(users, span_from_string(task->name));
+	const char *why = hopeless(user);
 	struct buf password;
 	buf_init_secret(&password, CLI_PASSWORD_MAX_BYTES);
 	if (why != NULL)
-		status = report_checked(task, false, why);
+		status = report_checked(task, user, false, why);
 	else if (obtain_password(task, false, &password))
-		status = report_checked(task,
+		status = report_checked(task, user,
 		    account_password_check(
 			users, span_from_string(task->name), buf_span(&password)),
 		    NULL);
@@ -380,7 +469,7 @@ static int run_check(const struct task *task)
 
 static json_t *user_json(const struct account_user *user)
 {
-	bool works = user->hash.len > 0 || user->scram_count > 0;
+	bool works = account_user_works(user);
 	return json_pack("{s:s%, s:s, s:b}", "name", user->name.data, user->name.len, "scheme",
 	    user->scheme, "works", (int)works);
 }
@@ -452,6 +541,8 @@ static int check_arguments(const struct verb *verb, int count, const struct task
 		return cli_usage("user", "--generate is for add and passwd");
 	if (task->password_file != NULL && !verb->asks)
 		return cli_usage("user", "%s needs no password", verb->name);
+	if (task->cleartext && !verb->makes)
+		return cli_usage("user", "--cleartext is for add and passwd");
 	if (task->generate && task->password_file != NULL)
 		return cli_usage("user", "either --generate or --password-file");
 	return -1;
@@ -501,8 +592,9 @@ const struct cli_command cli_user_command = {
 	.synopsis = "VERB [NAME] [OPTION …]",
 	.summary = "who may sign in at the relay",
 	.about = "  add NAME       a new user; says what to enter in a mail program\n"
-		 "  passwd NAME    a new password; the old hash and SCRAM verifiers go\n"
-		 "  check NAME     is this the password? exit status 0 or 1\n"
+		 "  passwd NAME    a new password; the old hash and SCRAM verifier go\n"
+		 "  check NAME     is this the password? exit status 0 or 1; and which\n"
+		 "                 mechanisms the entry can serve\n"
 		 "  remove NAME\n"
 		 "  list\n"
 		 "\n"
