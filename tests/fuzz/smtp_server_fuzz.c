@@ -134,6 +134,11 @@ static void act(struct play *p, const struct smtp_server_event *event)
 		break;
 	case SMTP_SERVER_AUTH_CANCELLED:
 		break;
+	case SMTP_SERVER_XCLIENT:
+		buf_append(&p->events, event->xclient.address);
+		buf_append(&p->events, event->xclient.helo);
+		smtp_server_become(&p->server, p->server.settings, event->xclient.login.len > 0);
+		break;
 	case SMTP_SERVER_MAIL:
 		buf_append(&p->events, event->mail.address.mailbox);
 		assert(event->mail.smtputf8 || !event->mail.address.is_eight_bit);
