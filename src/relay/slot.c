@@ -8,83 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static void next_item(struct slot *slot);
 static void on_event(struct upstream *u, const struct upstream_event *event, void *owner);
-
-/* ---- telling control ---- */
-
-static struct job_progress *make_progress(struct slot *slot, enum job_progress_kind kind)
-{
-	struct job_progress *p = MEM_NEW(struct job_progress);
-
-	p->mail.kind = RELAY_MAIL_JOB_PROGRESS;
-	p->kind = kind;
-	p->slot = slot->id;
-	if (slot->learned_news && (kind == JOB_IDLE || kind == JOB_CLOSED)) {
-		p->learned = mem_dup(&slot->learned, sizeof(slot->learned));
-		slot->learned_news = false;
-	}
-	return p;
-}
-
-static void drop_item(struct slot_item *item)
-{
-	feed_destroy(&item->feed);
-	item->count = 0;
-	item->begun = false;
-}
-
-static struct slot_item *item_ahead(struct slot *slot)
-{
-	return slot->item == &slot->rooms[0] ? &slot->rooms[1] : &slot->rooms[0];
-}
-
-static void report_item(struct slot *slot, enum job_progress_kind kind)
-{
-	struct job_item *item = &slot->job->items[slot->next];
-	struct job_progress *p;
-
-	if (kind == JOB_UNREACHED && slot_has_tried(slot))
-		kind = JOB_ATTEMPTED;
-	p = make_progress(slot, kind);
-
-	p->delivery = item->delivery;
-	p->body = item->body;
-	p->connection_limit = slot->connection_limit;
-	for (unsigned i = 0; i < slot->item->count; i++)
-		slot->item->tried[slot->item->places[i]] |= slot->item->decided[i];
-	memcpy(p->tried, slot->item->tried, sizeof(p->tried));
-	memset(slot->item->tried, 0, sizeof(slot->item->tried));
-	slot_rewrite_report(slot, p);
-	item->delivery = NULL;
-	item->body = NULL;
-	slot->next++;
-	slot->connection_limit = false;
-	drop_item(slot->item);
-	lane_tell_control(slot->lane, &p->mail);
-}
-
-static void return_rest(struct slot *slot)
-{
-	drop_item(item_ahead(slot));
-	while (slot->job && slot->next < slot->job->count)
-		report_item(slot, JOB_UNREACHED);
-	job_destroy(&slot->job);
-}
-
-static void report_idle(struct slot *slot)
-{
-	job_destroy(&slot->job);
-	lane_tell_control(slot->lane, &make_progress(slot, JOB_IDLE)->mail);
-}
 
 static void destroy(struct slot *slot, enum upstream_trouble trouble, const char *text)
 {
 	struct lane *lane = slot->lane;
 	struct job_progress *p;
 
-	return_rest(slot);
-	p = make_progress(slot, JOB_CLOSED);
+	slot_return_rest(slot);
+	p = slot_make_progress(slot, JOB_CLOSED);
 	p->trouble = trouble;
 	snprintf(p->text, sizeof(p->text), "%s", text ? text : "");
 	if (trouble == UPSTREAM_TROUBLE_TOKEN) {
@@ -96,7 +28,7 @@ static void destroy(struct slot *slot, enum upstream_trouble trouble, const char
 	net_timer_fini(&slot->idle_timer);
 	buf_fini(&slot->token);
 	for (size_t i = 0; i < ARRAY_LEN(slot->rooms); i++) {
-		drop_item(&slot->rooms[i]);
+		slot_drop_item(&slot->rooms[i]);
 		buf_fini(&slot->rooms[i].sender);
 		buf_fini(&slot->rooms[i].fitted);
 	}
@@ -178,7 +110,7 @@ static void open_session(struct slot *slot)
 	watch_slot(slot, slot->lane->watchers > 0);
 }
 
-static void leave(struct slot *slot)
+void slot_leave(struct slot *slot)
 {
 	slot->state = SLOT_LEAVING;
 	smtp_client_quit(upstream_client(slot->upstream));
@@ -190,209 +122,24 @@ static void on_idle_timer(void *owner)
 	struct slot *slot = owner;
 
 	if (slot->state == SLOT_IDLE)
-		leave(slot);
+		slot_leave(slot);
 }
 
-/* ---- content ---- */
-
-/* A content that cannot be finished leaves only closing the connection. */
-static void abandon_session(struct slot *slot, const char *text)
+static void report_idle(struct slot *slot)
 {
-	slot->ended_by_message = true;
-	upstream_abandon(slot->upstream, text);
+	job_destroy(&slot->job);
+	lane_tell_control(slot->lane, &slot_make_progress(slot, JOB_IDLE)->mail);
 }
 
-static void begin_item(struct slot *slot, unsigned index)
-{
-	slot->item->work = &slot->job->items[index];
-	slot_collect(slot);
-	slot->item->feed =
-	    feed_create(slot->lane->services->file_pool, &slot->lane->from_workers.box,
-		slot->item->work->delivery->message, slot->item->work->body, slot->id);
-	slot_rewrite_begin(slot);
-}
-
-static bool session_is_used_up(const struct slot *slot)
-{
-	unsigned limit = smtp_client_extensions(upstream_client(slot->upstream))->messages_max;
-
-	return slot->messages >= slot->hop->messages_per_connection ||
-	       (limit && slot->messages >= limit);
-}
-
-/* The next item's body is at hand, and nothing is known that speaks against it. */
-static bool may_go_ahead(const struct slot *slot)
-{
-	return slot->next + 1 < slot->job->count && slot->job->items[slot->next + 1].body &&
-	       !slot->stopping && slot->about_us == UPSTREAM_TROUBLE_NONE &&
-	       !slot->learned.falls_over_ahead && !session_is_used_up(slot);
-}
-
-static bool begin_behind_the_dot(struct slot *slot)
-{
-	struct smtp_client_transaction transaction;
-	struct fault fault;
-	struct span bytes;
-
-	begin_item(slot, slot->next + 1);
-	if (feed_peek(slot->item->feed, &bytes, &fault) != FEED_BYTES || !slot_fits_plainly(slot))
-		return false;
-	slot_make_transaction(slot, &transaction);
-	if (!smtp_client_mail_ahead(upstream_client(slot->upstream), &transaction))
-		return false;
-	slot_rewrite_done(slot);
-	return true;
-}
-
-/* The commands of the next item go out with the end of this one: a round trip less. */
-static void go_ahead(struct slot *slot)
-{
-	struct slot_item *current = slot->item;
-
-	if (!may_go_ahead(slot))
-		return;
-	slot->item = item_ahead(slot);
-	slot->going_ahead = true;
-	slot->item->begun = begin_behind_the_dot(slot);
-	if (!slot->item->begun)
-		drop_item(slot->item);
-	slot->going_ahead = false;
-	slot->item = current;
-}
-
-static void pump_content(struct slot *slot)
-{
-	struct smtp_client *client = upstream_client(slot->upstream);
-	struct fault fault;
-	struct span bytes;
-	size_t taken;
-
-	while (slot->item->feed && smtp_client_stage(client) == SMTP_CLIENT_STAGE_CONTENT) {
-		switch (feed_peek(slot->item->feed, &bytes, &fault)) {
-		case FEED_BYTES:
-			taken = smtp_client_content(client, bytes);
-			feed_consume(slot->item->feed, taken);
-			if (taken < bytes.len)
-				return;
-			break;
-		case FEED_WAIT:
-			return;
-		case FEED_END:
-			smtp_client_content_end(client);
-			feed_destroy(&slot->item->feed);
-			go_ahead(slot);
-			return;
-		case FEED_DAMAGED:
-			report_item(slot, JOB_DAMAGED);
-			abandon_session(slot, "a stored message is damaged");
-			return;
-		case FEED_FAILED:
-			slot_decide_ourselves(slot, SPOOL_RECIPIENT_WAITING, fault.text);
-			abandon_session(slot, fault.text);
-			return;
-		}
-	}
-}
-
-/* ---- transactions ---- */
-
-/* A hop's SIZE is heeded before a byte is sent (RFC 1870). */
-static bool is_too_large(struct slot *slot)
-{
-	const struct smtp_extensions *offered =
-	    smtp_client_extensions(upstream_client(slot->upstream));
-	uint64_t size = feed_size(slot->item->feed);
-	char text[200];
-
-	if (!offered->size || offered->size_max == 0 || size <= offered->size_max)
-		return false;
-	snprintf(text, sizeof(text),
-	    "552 5.3.4 the message has %llu octets, and %.80s takes %llu at most",
-	    (unsigned long long)size, offered->host, (unsigned long long)offered->size_max);
-	slot_decide_ourselves(slot, SPOOL_RECIPIENT_FAILED, text);
-	return true;
-}
-
-static void send_mail(struct slot *slot)
-{
-	struct smtp_client_transaction transaction;
-
-	slot_make_transaction(slot, &transaction);
-	slot->state = SLOT_TRANSACTION;
-	slot->mail_answered = false;
-	slot->messages++;
-	if (smtp_client_mail(upstream_client(slot->upstream), &transaction))
-		return;
-	slot_decide_ourselves(
-	    slot, SPOOL_RECIPIENT_FAILED, "550 5.1.3 an address of the envelope cannot be sent");
-	report_item(slot, JOB_ATTEMPTED);
-	next_item(slot);
-}
-
-/* The first bytes of the body are at hand before MAIL is said, so that an unreadable message costs
-   the session nothing. */
-static void load(struct slot *slot)
-{
-	struct fault fault;
-	struct span bytes;
-
-	switch (feed_peek(slot->item->feed, &bytes, &fault)) {
-	case FEED_BYTES:
-	case FEED_END:
-		slot_rewrite_done(slot);
-		if (!is_too_large(slot) && slot_fit(slot)) {
-			send_mail(slot);
-			return;
-		}
-		report_item(slot, JOB_ATTEMPTED);
-		break;
-	case FEED_WAIT:
-		slot->state = SLOT_LOADING;
-		return;
-	case FEED_DAMAGED:
-		report_item(slot, JOB_DAMAGED);
-		break;
-	case FEED_FAILED:
-		slot_decide_ourselves(slot, SPOOL_RECIPIENT_WAITING, fault.text);
-		report_item(slot, JOB_ATTEMPTED);
-		break;
-	}
-	next_item(slot);
-}
-
-static void go_idle(struct slot *slot)
+void slot_go_idle(struct slot *slot)
 {
 	slot->state = SLOT_IDLE;
 	slot->idle_since_ms = net_loop_now_ms(&slot->lane->loop);
 	report_idle(slot);
 	if (slot->stopping)
-		leave(slot);
+		slot_leave(slot);
 	else
 		net_timer_start(&slot->idle_timer, SLOT_IDLE_MAX_MS);
-}
-
-/* The session is ready: on with the job. */
-static void next_item(struct slot *slot)
-{
-	if (slot->stopping)
-		return_rest(slot);
-	if (!slot->job || slot->next == slot->job->count) {
-		go_idle(slot);
-		return;
-	}
-	if (session_is_used_up(slot)) {
-		slot->reopen = true;
-		leave(slot);
-		return;
-	}
-	if (item_ahead(slot)->begun) {
-		slot->item = item_ahead(slot);
-		slot->item->begun = false;
-		send_mail(slot);
-		return;
-	}
-	begin_item(slot, slot->next);
-	load(slot);
 }
 
 /* ---- events ---- */
@@ -402,24 +149,24 @@ static void on_ready(struct slot *slot)
 	slot->learned_news |= slot->state == SLOT_CONNECTING;
 	if (slot->state == SLOT_TRANSACTION && slot->about_us != UPSTREAM_TROUBLE_NONE) {
 		if (slot_count_decided(slot) > 0)
-			report_item(slot, JOB_ATTEMPTED); /* what was refused for good is */
-		return_rest(slot);
-		leave(slot);
+			slot_report_item(slot, JOB_ATTEMPTED); /* what was refused for good is */
+		slot_return_rest(slot);
+		slot_leave(slot);
 		return;
 	}
 	if (slot->state == SLOT_TRANSACTION && !slot_end_round(slot))
-		report_item(slot, JOB_ATTEMPTED);
-	next_item(slot);
+		slot_report_item(slot, JOB_ATTEMPTED);
+	slot_next_item(slot);
 }
 
 static void on_probed(struct slot *slot, const struct smtp_client_event *event)
 {
 	if (!event->stale) {
-		next_item(slot);
+		slot_next_item(slot);
 		return;
 	}
 	slot->reopen = true;
-	leave(slot);
+	slot_leave(slot);
 }
 
 static void on_smtp(struct slot *slot, const struct smtp_client_event *event)
@@ -427,7 +174,7 @@ static void on_smtp(struct slot *slot, const struct smtp_client_event *event)
 	if (event->kind == SMTP_CLIENT_RECIPIENT)
 		slot_on_recipient(slot, event);
 	else if (event->kind == SMTP_CLIENT_CONTENT)
-		pump_content(slot);
+		slot_pump_content(slot);
 	else if (event->kind == SMTP_CLIENT_MESSAGE)
 		slot_on_message_reply(slot, event);
 	else if (event->kind == SMTP_CLIENT_TRANSACTION_FAILED)
@@ -444,8 +191,8 @@ static void on_over(struct slot *slot, enum upstream_trouble trouble, const char
 	snprintf(kept, sizeof(kept), "%s", text ? text : "");
 	if (slot->reopen && slot->job && !slot->stopping) {
 		upstream_destroy(&slot->upstream);
-		drop_item(slot->item);
-		drop_item(item_ahead(slot));
+		slot_drop_item(slot->item);
+		slot_drop_item(slot_item_ahead(slot));
 		open_session(slot);
 		return;
 	}
@@ -473,7 +220,7 @@ static void on_failed(struct slot *slot, const struct upstream_event *event)
 	bool has_item = slot->job && slot->next < slot->job->count && slot->item->count > 0;
 
 	/* Perhaps it was something else. A round trip a message is all that being wrong costs. */
-	if (item_ahead(slot)->begun && trouble == UPSTREAM_TROUBLE_CONNECTION && !event->reply)
+	if (slot_item_ahead(slot)->begun && trouble == UPSTREAM_TROUBLE_CONNECTION && !event->reply)
 		slot->learned.falls_over_ahead = true;
 	if (slot->ended_by_message || (has_item && slot_count_decided(slot) == slot->item->count))
 		trouble = UPSTREAM_TROUBLE_NONE;
@@ -481,7 +228,7 @@ static void on_failed(struct slot *slot, const struct upstream_event *event)
 	slot->learned_news = true;
 	if (slot->state == SLOT_TRANSACTION && has_item && slot->mail_answered) {
 		slot_decide_ourselves(slot, SPOOL_RECIPIENT_WAITING, event->text);
-		report_item(slot, JOB_ATTEMPTED);
+		slot_report_item(slot, JOB_ATTEMPTED);
 	}
 	on_over(slot, was_idle ? UPSTREAM_TROUBLE_NONE : trouble, event->text);
 }
@@ -510,7 +257,7 @@ static void on_event(struct upstream *u, const struct upstream_event *event, voi
 		break;
 	case UPSTREAM_DRAINED:
 		if (slot->state == SLOT_TRANSACTION)
-			pump_content(slot);
+			slot_pump_content(slot);
 		break;
 	case UPSTREAM_FAILED:
 		on_failed(slot, event);
@@ -557,13 +304,13 @@ static void use_open_session(struct slot *slot)
 	net_timer_stop(&slot->idle_timer);
 	if (slot->job->setup != slot->setup) {
 		slot->reopen = true; /* a reload: its logins and policies count from now on */
-		leave(slot);
+		slot_leave(slot);
 	} else if (idle_ms >= SLOT_PROBE_AFTER_MS) {
 		slot->state = SLOT_PROBING;
 		smtp_client_probe(upstream_client(slot->upstream));
 		upstream_flush(slot->upstream);
 	} else {
-		next_item(slot);
+		slot_next_item(slot);
 		if (slot->upstream)
 			upstream_flush(slot->upstream);
 	}
@@ -596,7 +343,7 @@ void slot_close(struct lane *lane, uint64_t id)
 	struct slot *slot = find(lane, id);
 
 	if (slot && slot->state == SLOT_IDLE && !slot->job)
-		leave(slot);
+		slot_leave(slot);
 }
 
 void slot_fed(struct lane *lane, uint64_t id)
@@ -606,9 +353,9 @@ void slot_fed(struct lane *lane, uint64_t id)
 	if (!slot || !slot->item->feed)
 		return;
 	if (slot->state == SLOT_LOADING)
-		load(slot);
+		slot_load(slot);
 	else
-		pump_content(slot);
+		slot_pump_content(slot);
 	if (slot->upstream)
 		upstream_flush(slot->upstream);
 }
@@ -619,7 +366,7 @@ void slot_stop_all(struct lane *lane)
 		struct slot *slot = LIST_ENTRY(position, struct slot, link);
 		slot->stopping = true;
 		if (slot->state == SLOT_IDLE)
-			leave(slot);
+			slot_leave(slot);
 		else if (slot->state == SLOT_CONNECTING)
 			destroy(slot, UPSTREAM_TROUBLE_NONE, NULL);
 	}

@@ -3,9 +3,10 @@
 #define FRANK_RELAY_SLOT_PRIVATE_H
 
 /*
- * What the files of a slot share: slot.c (session, job, content), slot_verdict.c (what the hop says
- * about each recipient), slot_rewrite.c (what the hop is told in place of the original) and
- * slot_fit.c (what a message asks of the hop, and what the hop offers).
+ * What the files of a slot share: slot.c (session, control's orders), slot_item.c (the job's items:
+ * content, transactions), slot_verdict.c (what the hop says about each recipient), slot_rewrite.c
+ * (what the hop is told in place of the original) and slot_fit.c (what a message asks of the hop,
+ * and what the hop offers).
  */
 
 #include "relay/feed.h"
@@ -67,6 +68,28 @@ struct slot {
 	bool mail_answered;
 	bool ended_by_message; /* the session was given up, and the hop is not at fault */
 };
+
+/* ---- slot.c ---- */
+
+/* Sends QUIT. */
+void slot_leave(struct slot *slot);
+/* The job is done; control is told. */
+void slot_go_idle(struct slot *slot);
+
+/* ---- slot_item.c ---- */
+
+/* The session is ready: on with the job. */
+void slot_next_item(struct slot *slot);
+/* The first bytes of the body of the item under way are at hand, or a worker is asked for them. */
+void slot_load(struct slot *slot);
+/* As much of it as the connection takes. */
+void slot_pump_content(struct slot *slot);
+struct slot_item *slot_item_ahead(struct slot *slot);
+void slot_drop_item(struct slot_item *item);
+/* Tells control what became of the item under way; of all that are left: nothing. */
+struct job_progress *slot_make_progress(struct slot *slot, enum job_progress_kind kind);
+void slot_report_item(struct slot *slot, enum job_progress_kind kind);
+void slot_return_rest(struct slot *slot);
 
 /* ---- slot_verdict.c ---- */
 
