@@ -22,7 +22,7 @@ struct run {
 	struct sasl_memory memory;
 	struct span recipients[6];
 	size_t recipient_count;
-	struct span offered[SMTP_MECHANISMS_MAX];
+	struct span offered[SMTP_MECHANISMS_MAX], only;
 	unsigned messages_left;
 	bool first_message, first_ready, in_ladder, closed;
 	unsigned seed;
@@ -123,10 +123,13 @@ static void begin_ladder(struct run *r)
 		.cleartext_allowed = !r->scenario->no_cleartext,
 		.credentials = { span_from_string(r->scenario->login),
 		    span_from_string(r->scenario->password) },
+		.only = &r->only,
+		.only_count = r->scenario->only != NULL,
 		.initial_response = r->scenario->initial_response,
 	};
 	struct sasl_ladder_action action;
 
+	r->only = span_from_string(r->scenario->only);
 	for (size_t i = 0; i < e->mechanism_count; i++)
 		r->offered[i] = span_from_string(e->mechanisms[i]);
 	sasl_ladder_begin(&r->ladder, &settings, &r->memory, &action);

@@ -23,6 +23,7 @@ struct scenario {
 	bool helo;                            /* answers EHLO_REFUSED with HELO, else QUIT */
 	/* With a login the ladder runs. */
 	const char *login, *password;
+	const char *only; /* the one mechanism that may be used; NULL: any */
 	enum sasl_initial_response initial_response;
 	bool no_cleartext;
 	const char *from; /* NULL: no message is sent */
