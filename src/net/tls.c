@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "net/tls_pair.h"
+#include "net/tls.h"
 
 #include "base/buf.h"
 #include "base/map.h"
 #include "base/memory.h"
 #include "net/address.h"
 #include "net/certificate.h"
+#include "net/tls_pair.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>

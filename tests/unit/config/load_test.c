@@ -44,8 +44,11 @@ static void every_global_directive_is_obeyed(void **state)
 	assert_int_equal(c->retry.first_ms, 30000);
 	assert_true(c->retry.factor == 1.5);
 	assert_int_equal(c->retry.max_ms, 7200000);
-	assert_string_equal(c->tls.certificate, "/etc/frank/cert.pem");
-	assert_string_equal(c->tls.key, "/etc/frank/key.pem");
+	assert_int_equal(c->certificate_count, 2);
+	assert_string_equal(c->certificates[1].label, "own");
+	assert_null(c->certificates[0].label);
+	assert_string_equal(c->certificates[0].certificate, "/etc/frank/cert.pem");
+	assert_string_equal(c->certificates[0].key, "/etc/frank/key.pem");
 	assert_string_equal(c->users.file, "/etc/frank/users");
 	assert_int_equal(c->users.store_count, 3);
 	assert_int_equal(c->users.stores[0], CONFIG_STORE_DOVECOT);
@@ -375,7 +378,8 @@ static void no_directive_is_left_out_of_these_tests(void **state)
 	static const char *const openings[] = { "hostname ", "listen lan ", "domain example.org ",
 		"account up ", "route *@example.net " };
 	static const char *const excluded[] = { "# refuse:", "# login:", "# password-file:",
-		"# password-command:", "# oauth:", "kerberos no;", "# client-ca:" };
+		"# password-command:", "# oauth:", "kerberos no;",
+		"# client-ca:", "# certificate:", "tls-policy intermediate;" };
 	const struct config *c = load(full_config);
 	struct buf shown;
 	buf_init(&shown, 1 << 20);
@@ -450,7 +454,54 @@ static void listeners_and_routes_have_the_designed_defaults(void **state)
 	assert_int_equal(r->connections_max, 20);
 	assert_int_equal(r->rate.count, 0);
 	assert_int_equal(r->messages_per_connection, 1000);
-	assert_string_equal(c->tls.key, "/etc/frank/k");
+	assert_string_equal(c->certificates[0].key, "/etc/frank/k");
+	config_unref(&c);
+}
+
+static void listeners_show_the_certificates_that_they_name(void **state)
+{
+	const struct config *c =
+	    load("tls { certificate a; key k; }\n"
+		 "tls old { certificate b; key k; }\n"
+		 "tls { certificate auto; }\n"
+		 "tls old { certificate c; key k; }\n"
+		 "users { file u; }\n"
+		 "listen new { address *:25; }\n"
+		 "listen old { address *:26; certificate old; tls-policy legacy; }\n"
+		 "listen none { address *:27; tls off; auth off; }\n");
+	const struct config_listener *l = c->listeners;
+
+	assert_int_equal(c->certificate_count, 4);
+	assert_int_equal(l[0].certificate_count, 2);
+	assert_int_equal(l[0].certificates[0], 0);
+	assert_int_equal(l[0].certificates[1], 2);
+	assert_null(c->certificates[2].certificate);
+	assert_int_equal(l[0].tls_policy, CONFIG_TLS_POLICY_INTERMEDIATE);
+	assert_int_equal(l[1].certificate_count, 2);
+	assert_int_equal(l[1].certificates[0], 1);
+	assert_int_equal(l[1].certificates[1], 3);
+	assert_int_equal(l[1].tls_policy, CONFIG_TLS_POLICY_LEGACY);
+	config_unref(&c);
+}
+
+static void quirks_are_for_everybody_or_for_networks(void **state)
+{
+	const struct config *c =
+	    load("quirks no-hello from 192.0.2.0/24 ::1;\n"
+		 "listen a { address *:25; tls off; auth off; relay-from ::1;\n"
+		 "quirks hello-name early-quit;\n"
+		 "quirks legacy bare-lf from 10.0.0.0/8; }\n");
+	const struct config_listener *l = c->listeners;
+
+	assert_int_equal(c->quirks_count, 1);
+	assert_int_equal(c->quirks[0].quirks, 1u << CONFIG_QUIRK_NO_HELLO);
+	assert_int_equal(c->quirks[0].network_count, 2);
+	assert_int_equal(l[0].quirks_count, 2);
+	assert_int_equal(
+	    l[0].quirks[0].quirks, 1u << CONFIG_QUIRK_HELLO_NAME | 1u << CONFIG_QUIRK_EARLY_QUIT);
+	assert_int_equal(l[0].quirks[0].network_count, 0);
+	assert_int_equal(l[0].quirks[1].quirks, (1u << CONFIG_QUIRK_COUNT) - 1);
+	assert_int_equal(l[0].quirks[1].network_count, 1);
 	config_unref(&c);
 }
 
@@ -619,6 +670,8 @@ int main(void)
 		cmocka_unit_test(what_show_prints_can_be_read_again),
 		cmocka_unit_test(show_names_origins_and_only_the_files_of_secrets),
 		cmocka_unit_test(every_prefix_is_read_or_refused),
+		cmocka_unit_test(listeners_show_the_certificates_that_they_name),
+		cmocka_unit_test(quirks_are_for_everybody_or_for_networks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

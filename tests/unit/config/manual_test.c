@@ -63,9 +63,14 @@ static struct span section_of(const char *block)
 /* As the manual writes it: three dots for the one sign. */
 static void write_value(const char *value, char out[128])
 {
-	const char *dots = strstr(value, "\xe2\x80\xa6");
-	snprintf(out, 128, "%.*s%s%s", dots ? (int)(dots - value) : (int)strlen(value), value,
-	    dots ? "..." : "", dots ? dots + 3 : "");
+	size_t len = 0;
+	while (*value && len < 124) {
+		bool dots = !strncmp(value, "\xe2\x80\xa6", 3);
+		memcpy(out + len, dots ? "..." : value, dots ? 3 : 1);
+		len += dots ? 3 : 1;
+		value += dots ? 3 : 1;
+	}
+	out[len] = '\0';
 }
 
 static struct span entry_of(const struct config_directive_info *info)
@@ -145,7 +150,8 @@ static void wrap_example(const char *block, const char *name, const char *exampl
 		if (strncmp(block, objects[i], strlen(objects[i])) != 0)
 			continue;
 		snprintf(out, 1024,
-		    "tls { certificate c; key k; } users { file u; }\n"
+		    "tls { certificate c; key k; } tls old { certificate c; key k; } "
+		    "users { file u; }\n"
 		    "account up { login a; password-file b; }\n%s %s { %s %s }",
 		    objects[i],
 		    !strcmp(objects[i], "domain") ? "a.b"

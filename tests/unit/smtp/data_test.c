@@ -432,6 +432,65 @@ static void what_is_bare_is_found_anywhere_in_a_long_chunk(void **state)
 	}
 }
 
+/* With LF taken: content, what stays, and whether it has ended; whole and at each split. */
+static const struct lf_case {
+	const char *name, *input, *content, *rest;
+	bool ends, lone_dot;
+} lf_cases[] = {
+	{ "LF becomes CR LF", "a\nb\r\n.\r\nQ", "a\r\nb\r\n", "Q", true, false },
+	{ "LF at the start", "\n.\r\n\r\n.\r\n", "\r\n.\r\n\r\n", "", true, true },
+	{ "LF dot LF is content", "a\n.\nQ\r\n.\r\n", "a\r\n.\r\nQ\r\n", "", true, true },
+	{ "LF dot CRLF is content", "a\n.\r\nQ\r\n.\r\n", "a\r\n.\r\nQ\r\n", "", true, true },
+	{ "CRLF dot LF is content", "a\r\n.\nQ\r\n.\r\n", "a\r\n.\r\nQ\r\n", "", true, true },
+	{ "dot LF as the first line", ".\nQ\r\n.\r\n", ".\r\nQ\r\n", "", true, true },
+	{ "only such dots end nothing", "a\n.\n", "a\r\n.\r\n", "", false, true },
+	{ "the end behind such a dot", "a\n.\r\n.\r\n", "a\r\n.\r\n", "", true, true },
+	{ "one of two dots behind LF goes", "a\n..b\r\n.\r\n", "a\r\n.b\r\n", "", true, false },
+	{ "a single dot behind LF stays", "a\n.b\r\n.\r\n", "a\r\n.b\r\n", "", true, false },
+	{ "behind CRLF it goes", "a\n\r\n.b\r\n.\r\n", "a\r\n\r\nb\r\n", "", true, false },
+};
+
+static void read_with_lf(const struct lf_case *c, size_t step)
+{
+	struct span whole = span_from_string(c->input), input = span_head(whole, 0), piece;
+	const char *end = whole.data + whole.len;
+	enum smtp_data_result result = SMTP_DATA_NEED_MORE;
+	struct smtp_data_reader reader;
+	struct buf content;
+
+	smtp_data_reader_init(&reader);
+	reader.takes_lf = true;
+	buf_init(&content, 4096);
+	while (result != SMTP_DATA_END) {
+		size_t left = (size_t)(end - input.data) - input.len;
+
+		result = smtp_data_read(&reader, &input, &piece);
+		assert_true(result != SMTP_DATA_BARE_LF && result != SMTP_DATA_BARE_CR);
+		if (result == SMTP_DATA_CONTENT)
+			buf_append(&content, piece);
+		if (result == SMTP_DATA_NEED_MORE && left == 0)
+			break;
+		if (result == SMTP_DATA_NEED_MORE)
+			input.len += step < left ? step : left;
+	}
+	input.len = (size_t)(end - input.data);
+	assert_int_equal(result == SMTP_DATA_END, c->ends);
+	assert_true(span_equal(buf_span(&content), span_from_string(c->content)));
+	assert_true(span_equal(input, span_from_string(c->rest)));
+	assert_int_equal(reader.octets, content.len);
+	assert_int_equal(reader.lone_dot, c->lone_dot);
+	buf_fini(&content);
+}
+
+static void bare_lf_is_given_out_as_crlf_where_it_is_taken(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(lf_cases); i++) {
+		print_message("%s\n", lf_cases[i].name);
+		for (size_t step = 1; step <= strlen(lf_cases[i].input); step++)
+			read_with_lf(&lf_cases[i], step);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -445,6 +504,7 @@ int main(void)
 		cmocka_unit_test(chunks_end_where_they_say_in_pieces_of_any_length),
 		cmocka_unit_test(what_is_bare_is_found_anywhere_in_a_long_chunk),
 		cmocka_unit_test(a_full_buffer_does_not_get_half_a_final_dot),
+		cmocka_unit_test(bare_lf_is_given_out_as_crlf_where_it_is_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

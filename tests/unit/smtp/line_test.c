@@ -36,6 +36,26 @@ static const struct line_case {
 	{ "CR and no LF is too long", "12345678\rx", SMTP_LINE_TOO_LONG, NULL, "12345678\rx" },
 };
 
+static const struct lf_case {
+	const char *name, *input;
+	enum smtp_line_result want;
+	const char *line, *rest;
+	bool was_bare;
+} lf_cases[] = {
+	{ "LF ends a line", "NOOP\nRSET", SMTP_LINE_COMPLETE, "NOOP", "RSET", true },
+	{ "CRLF ends it as ever", "NOOP\r\nx", SMTP_LINE_COMPLETE, "NOOP", "x", false },
+	{ "the first of both ends it", "A\nB\r\n", SMTP_LINE_COMPLETE, "A", "B\r\n", true },
+	{ "LF alone is an empty line", "\n\r\n", SMTP_LINE_COMPLETE, "", "\r\n", true },
+	{ "a CR inside is bare", "N\rP\n", SMTP_LINE_BARE_NEWLINE, "N\rP", "", true },
+	{ "CR CR LF holds a bare CR", "A\r\r\n", SMTP_LINE_BARE_NEWLINE, "A\r", "", false },
+	{ "no LF waits", "NOOP\r", SMTP_LINE_NEED_MORE, NULL, "NOOP\r", false },
+	{ "eight bytes are the limit", "12345678\n", SMTP_LINE_COMPLETE, "12345678", "", true },
+	{ "and with CRLF", "12345678\r\n", SMTP_LINE_COMPLETE, "12345678", "", false },
+	{ "nine bytes are too many", "123456789\n", SMTP_LINE_TOO_LONG, NULL, "123456789\n",
+	    false },
+	{ "nine without an end, too", "123456789", SMTP_LINE_TOO_LONG, NULL, "123456789", false },
+};
+
 /* A copy without anything behind it, so that reading too far is noticed. */
 static struct span exact_copy(struct span s)
 {
@@ -132,6 +152,23 @@ static void flaws_are_found_with_their_position(void **state)
 	}
 }
 
+static void lines_end_in_lf_where_it_is_allowed(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(lf_cases); i++) {
+		const struct lf_case *c = &lf_cases[i];
+		struct span copy = exact_copy(span_from_string(c->input)), input = copy, line;
+		bool was_bare = false;
+
+		print_message("%s\n", c->name);
+		assert_int_equal(smtp_line_take_lf(&input, MAX_LEN, &line, &was_bare), c->want);
+		assert_int_equal(was_bare, c->was_bare);
+		assert_span(input, c->rest);
+		if (c->line)
+			assert_span(line, c->line);
+		free((char *)copy.data);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +176,7 @@ int main(void)
 		cmocka_unit_test(every_prefix_of_a_line_waits_or_is_too_long),
 		cmocka_unit_test(discarding_goes_through_the_crlf),
 		cmocka_unit_test(flaws_are_found_with_their_position),
+		cmocka_unit_test(lines_end_in_lf_where_it_is_allowed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
