@@ -20,6 +20,7 @@ struct net_address {
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
 		struct sockaddr_un local;
+		struct sockaddr_storage storage; /* for what takes any of them */
 	};
 	socklen_t len; /* 0: no address */
 };

@@ -105,14 +105,15 @@ void admin_ban(struct admin_client *client, const char *verb, const json_t *requ
 		list(client);
 		return;
 	}
-	has_login = admin_json_get_text(request, "login", &login);
-	if (!admin_json_get_text(request, "address", &address) ||
+	if (!admin_json_get_text(request, "address", &address) || !address.data ||
 	    !account_address_parse(address, &ban.address)) {
 		admin_fail(
 		    client, 2, "the address is none: write for example 192.0.2.7 or 2001:db8::7");
-	} else if (has_login && (login.len == 0 || login.len > ACCOUNT_BANS_LOGIN_MAX)) {
+	} else if (!admin_json_get_text(request, "login", &login) ||
+		   (login.data && (login.len == 0 || login.len > ACCOUNT_BANS_LOGIN_MAX))) {
 		admin_fail(client, 2, "the login is no good");
 	} else {
+		has_login = login.data != NULL;
 		if (has_login)
 			memcpy(ban.login, login.data, ban.login_len = login.len);
 		if (strcmp(verb, "add") == 0)

@@ -138,7 +138,7 @@ static enum verdict judge_client(const struct follow *f, const struct trace_line
 		colon--;
 	if (colon == 0 || !net_address_parse(span_head(host, colon - 1), 0, &address))
 		return VERDICT_NO;
-	return config_network_contains(&f->network, (const struct sockaddr_storage *)&address.any)
+	return config_network_contains(&f->network, &address.storage)
 		   ? VERDICT_YES
 		   : VERDICT_NO;
 }

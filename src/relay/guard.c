@@ -29,8 +29,7 @@ static bool is_exempt(const struct session *s)
 	const struct config_networks *exempt = &s->setup->config->bans.exempt;
 
 	return s->trusted || net_address_is_loopback(&s->peer) ||
-	       config_networks_contain(
-		   exempt->items, exempt->count, (const struct sockaddr_storage *)&s->peer.any);
+	       config_networks_contain(exempt->items, exempt->count, &s->peer.storage);
 }
 
 bool guard_bans_address(const struct session *s)

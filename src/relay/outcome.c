@@ -67,7 +67,7 @@ static void question_of(const struct spool_delivery *delivery, unsigned place,
 		.login = envelope->login,
 	};
 	if (net_address_parse(envelope->client, 0, client))
-		question->client = (const struct sockaddr_storage *)&client->any;
+		question->client = &client->storage;
 }
 
 static const struct setup_hop *hop_of(

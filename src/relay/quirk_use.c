@@ -37,7 +37,7 @@ unsigned quirk_use_for_all(const struct config_listener *listener)
 static unsigned for_network(
     const struct config_quirks *all, size_t count, const struct net_address *client)
 {
-	const struct sockaddr_storage *address = (const struct sockaddr_storage *)&client->any;
+	const struct sockaddr_storage *address = &client->storage;
 	unsigned quirks = 0;
 
 	for (size_t i = 0; i < count; i++)

@@ -78,7 +78,7 @@ static struct policy_client policy_client(const struct session *s)
 {
 	return (struct policy_client){
 		.listener = s->listener,
-		.address = (const struct sockaddr_storage *)&s->peer.any,
+		.address = &s->peer.storage,
 		.login = span_from_string(s->login),
 		.trusted = s->trusted,
 	};

@@ -14,11 +14,6 @@
 #define PROXY_HEADER_MS 10000
 #define VALUE_MAX 512 /* of an attribute of XCLIENT, decoded */
 
-static const struct sockaddr_storage *socket_of(const struct net_address *address)
-{
-	return (const struct sockaddr_storage *)&address->any;
-}
-
 /* ---- who may come in ---- */
 
 static void log_refused(const struct session *s, const char *reason)
@@ -39,7 +34,7 @@ static void log_refused(const struct session *s, const char *reason)
 static bool is_denied(const struct session *s)
 {
 	return config_either_contains(
-	    &s->listener->deny, &s->setup->config->deny, socket_of(&s->peer));
+	    &s->listener->deny, &s->setup->config->deny, &s->peer.storage);
 }
 
 static const char *count(struct session *s, struct account_census_limits limits)
@@ -108,7 +103,7 @@ static void set_peer(struct session *s, const struct net_address *peer)
 {
 	s->peer = *peer;
 	s->trusted = config_networks_contain(
-	    s->listener->relay_from, s->listener->relay_from_count, socket_of(peer));
+	    s->listener->relay_from, s->listener->relay_from_count, &peer->storage);
 }
 
 static const struct smtp_server_settings *settings_of(const struct session *s)
@@ -121,7 +116,7 @@ static const struct smtp_server_settings *settings_of(const struct session *s)
 static bool may_xclient(const struct session *s)
 {
 	return config_either_contains(
-	    &s->listener->xclient, &s->setup->config->xclient, socket_of(&s->peer));
+	    &s->listener->xclient, &s->setup->config->xclient, &s->peer.storage);
 }
 
 /* The client is known, and admitted. */
@@ -155,10 +150,9 @@ static void turn_away(struct session *s, int fd, enum smtp_reply_id reply)
 
 	if (conn)
 		say_no(conn, s->listener, reply);
-	conn_close(&conn,
-	    refusals_may_linger(s->lane->loop.conn_count, s->lane->session_count)
-		? CONN_CLOSE_LINGER
-		: CONN_CLOSE_FLUSH);
+	conn_close(&conn, refusals_may_linger(s->lane->loop.conn_count, s->lane->session_count)
+			      ? CONN_CLOSE_LINGER
+			      : CONN_CLOSE_FLUSH);
 	setup_unref(&s->setup);
 	mem_free(s);
 }
@@ -184,7 +178,7 @@ void session_accept(struct lane *lane, const struct config_listener *listener, i
 	s->number = ++lane->sessions_born * lane->services->lane_count + lane->index;
 	set_peer(s, peer);
 	speaks_for_others = config_either_contains(
-	    &listener->proxy_protocol, &s->setup->config->proxy_protocol, socket_of(peer));
+	    &listener->proxy_protocol, &s->setup->config->proxy_protocol, &peer->storage);
 	if (!(speaks_for_others ? admit_proxy(s, &reply) : admit(s, &reply))) {
 		turn_away(s, fd, reply);
 		return;
