@@ -2,6 +2,7 @@
 #include "account/bans_file.h"
 
 #include "base/base64.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "net/address.h"
 
@@ -15,7 +16,6 @@
 #include <unistd.h>
 
 #define NAME "bans.json"
-#define FRESH ".bans.new"
 #define LOGIN_TEXT_MAX 512 /* in base64 */
 
 static bool cannot(struct fault *fault_out, const char *directory, const char *what)
@@ -157,44 +157,6 @@ static char *format(const struct account_ban *list, size_t count)
 	return text;
 }
 
-static bool write_all(int fd, struct span bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t n = write(fd, bytes.data, bytes.len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return false;
-		bytes = span_skip(bytes, (size_t)n);
-	}
-	return true;
-}
-
-/* Nothing is left behind when it fails. */
-static bool replace(int directory_fd, struct span bytes)
-{
-	int fd = openat(
-	    directory_fd, FRESH, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	bool good;
-	int error;
-
-	if (fd < 0)
-		return false;
-	good = write_all(fd, bytes) && fsync(fd) == 0;
-	error = errno;
-	if (close(fd) != 0 && good) {
-		good = false;
-		error = errno;
-	}
-	if (good && renameat(directory_fd, FRESH, directory_fd, NAME) == 0)
-		return fsync(directory_fd) == 0;
-	if (good)
-		error = errno;
-	unlinkat(directory_fd, FRESH, 0);
-	errno = error;
-	return false;
-}
-
 bool bans_file_write(
     const char *directory, const struct account_ban *list, size_t count, struct fault *fault_out)
 {
@@ -207,7 +169,7 @@ bool bans_file_write(
 	if (fd < 0)
 		return cannot(fault_out, directory, "written");
 	text = format(list, count);
-	good = replace(fd, span_from_string(text));
+	good = file_replace_at(fd, NAME, 0600, span_from_string(text), NULL);
 	if (!good)
 		cannot(fault_out, directory, "written");
 	free(text);

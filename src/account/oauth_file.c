@@ -2,6 +2,7 @@
 #include "account/oauth_file.h"
 
 #include "account/oauth_response.h"
+#include "base/file.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -278,19 +279,6 @@ static void format(const struct oauth_token *token, const char *label, struct bu
 	buf_append_string(text, "}\n");
 }
 
-static bool write_all(int fd, struct span bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t n = write(fd, bytes.data, bytes.len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return false;
-		bytes = span_skip(bytes, (size_t)n);
-	}
-	return true;
-}
-
 /* What root makes belongs to whom the directory belongs. */
 static bool give_to_owner(int directory_fd, int fd)
 {
@@ -301,42 +289,12 @@ static bool give_to_owner(int directory_fd, int fd)
 	return fstat(directory_fd, &status) == 0 && fchown(fd, status.st_uid, status.st_gid) == 0;
 }
 
-/* Nothing is left behind when it fails. */
-static bool replace(int directory_fd, const char *name, const char *fresh, struct span bytes,
-    struct oauth_file_stamp *stamp_out)
-{
-	int fd = openat(
-	    directory_fd, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	struct stat status;
-	bool good;
-	int error;
-
-	if (fd < 0)
-		return false;
-	good = fchmod(fd, 0600) == 0 && give_to_owner(directory_fd, fd) && write_all(fd, bytes) &&
-	       fsync(fd) == 0 && fstat(fd, &status) == 0;
-	error = errno;
-	if (close(fd) != 0 && good) {
-		good = false;
-		error = errno;
-	}
-	if (good && renameat(directory_fd, fresh, directory_fd, name) != 0) {
-		good = false;
-		error = errno;
-	}
-	if (!good)
-		unlinkat(directory_fd, fresh, 0);
-	else
-		set_stamp(stamp_out, &status);
-	errno = error;
-	return good && fsync(directory_fd) == 0;
-}
-
 bool oauth_file_write(const char *directory, const char *label, const struct oauth_token *token,
     struct oauth_file_stamp *stamp_out, struct fault *fault_out)
 {
-	char path[PATH_SIZE], name[OAUTH_LABEL_MAX + 16], fresh[OAUTH_LABEL_MAX + 16];
+	char path[PATH_SIZE], name[OAUTH_LABEL_MAX + 16];
 	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat status;
 	struct buf text;
 	bool good;
 
@@ -348,11 +306,12 @@ bool oauth_file_write(const char *directory, const char *label, const struct oau
 	if (fd < 0)
 		return cannot(fault_out, path, "cannot be written");
 	snprintf(name, sizeof(name), "%s.json", label);
-	snprintf(fresh, sizeof(fresh), ".%s.new", label);
 	buf_init_secret(&text, OAUTH_FILE_MAX);
 	format(token, label, &text);
-	good = replace(fd, name, fresh, buf_span(&text), stamp_out);
-	if (!good)
+	good = file_replace_at(fd, name, 0600, buf_span(&text), &status);
+	if (good)
+		set_stamp(stamp_out, &status);
+	else
 		cannot(fault_out, path, "cannot be written");
 	buf_fini(&text);
 	close(fd);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "account/users_edit.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/random.h"
 
@@ -244,18 +245,6 @@ bool users_file_open(struct users_file *file, const char *path, bool may_create,
 	return true;
 }
 
-static bool write_all(int fd, struct span bytes)
-{
-	while (bytes.len > 0) {
-		ssize_t n = write(fd, bytes.data, bytes.len);
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (n > 0)
-			bytes = span_skip(bytes, (size_t)n);
-	}
-	return true;
-}
-
 /* Owner first: a change of owner may clear bits of the mode. */
 static bool take_over_owner_and_mode(int fd, int old_fd)
 {
@@ -281,7 +270,7 @@ bool users_file_replace(struct users_file *file, struct span text, struct fault 
 	bool done = true;
 	if (!take_over_owner_and_mode(fd, file->fd))
 		done = fail(fault_out, new_path, "cannot be given the old file's owner and mode");
-	else if (!write_all(fd, text) || fsync(fd) != 0)
+	else if (!file_write_all(fd, text) || fsync(fd) != 0)
 		done = fail(fault_out, new_path, "cannot be written");
 	if (close(fd) != 0 && done)
 		done = fail(fault_out, new_path, "cannot be written");

@@ -2,6 +2,7 @@
 #include "net/certificate.h"
 
 #include "base/escape.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/moment.h"
 #include "net/address.h"
@@ -275,40 +276,19 @@ static X509 *make_certificate(
 	return NULL;
 }
 
-static bool write_all(int fd, struct span bytes)
-{
-	while (bytes.len) {
-		ssize_t n = write(fd, bytes.data, bytes.len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		bytes = span_skip(bytes, (size_t)n);
-	}
-	return true;
-}
-
-/* Under another name first: whoever reads meanwhile sees the old file or the new one. */
 static bool write_file(
     const char *directory, const char *name, mode_t mode, BIO *pem, struct fault *fault_out)
 {
-	char path[4096], temporary[4096 + 8], *data;
-	long len = BIO_get_mem_data(pem, &data);
+	long len;
+	char path[4096], *data;
 	bool done;
-	int fd;
 
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s", directory, name) >= sizeof(path)) {
 		fault_set(fault_out, FAULT_LOCAL, "the path of %s is too long", name);
 		return false;
 	}
-	snprintf(temporary, sizeof(temporary), "%s.new", path);
-	unlink(temporary);
-	fd = privilege_open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode, fault_out);
-	if (fd < 0)
-		return false;
-	done = write_all(fd, span_of(data, (size_t)len)) && fsync(fd) == 0;
-	done = close(fd) == 0 && done && rename(temporary, path) == 0;
+	len = BIO_get_mem_data(pem, &data);
+	done = file_replace(path, mode, span_of(data, (size_t)len));
 	if (!done)
 		fault_set(fault_out, FAULT_LOCAL, "cannot write %s: %s", path, strerror(errno));
 	return done;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "relay/decoy.h"
 
+#include "base/file.h"
 #include "base/random.h"
 
 #include <fcntl.h>
@@ -17,25 +18,6 @@ static bool read_key(const char *path, char out[ACCOUNT_SIGNIN_DECOY_KEY])
 	return len == ACCOUNT_SIGNIN_DECOY_KEY;
 }
 
-/* What cannot be written is of use all the same, until the next start. */
-static void write_key(const char *path, const char key[ACCOUNT_SIGNIN_DECOY_KEY])
-{
-	char temporary[4096 + 8];
-	bool done;
-	int fd;
-
-	snprintf(temporary, sizeof(temporary), "%s.new", path);
-	unlink(temporary);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return;
-	done =
-	    write(fd, key, ACCOUNT_SIGNIN_DECOY_KEY) == ACCOUNT_SIGNIN_DECOY_KEY && fsync(fd) == 0;
-	done = close(fd) == 0 && done;
-	if (!done || rename(temporary, path) != 0)
-		unlink(temporary);
-}
-
 void decoy_key_load(const char *state_path, char out[ACCOUNT_SIGNIN_DECOY_KEY])
 {
 	char path[4096];
@@ -44,5 +26,6 @@ void decoy_key_load(const char *state_path, char out[ACCOUNT_SIGNIN_DECOY_KEY])
 	    read_key(path, out))
 		return;
 	random_bytes(out, ACCOUNT_SIGNIN_DECOY_KEY);
-	write_key(path, out);
+	/* What cannot be written is of use all the same, until the next start. */
+	file_replace(path, 0600, span_of(out, ACCOUNT_SIGNIN_DECOY_KEY));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "relay/learned.h"
 
-#include "base/memory.h"
+#include "base/file.h"
 #include "net/privilege.h"
 #include "relay/admin_json.h"
 
@@ -131,63 +131,14 @@ static bool fail(struct fault *fault, const char *path, const char *what)
 	return false;
 }
 
-static bool write_all(int fd, const char *text, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, text, len);
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (n > 0) {
-			text += n;
-			len -= (size_t)n;
-		}
-	}
-	return true;
-}
-
-static bool sync_directory(const char *path)
-{
-	char *directory = mem_strdup(path);
-	char *slash = strrchr(directory, '/');
-	int fd;
-	bool good;
-
-	if (slash)
-		*slash = '\0';
-	fd = open(slash ? directory : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	good = fd >= 0 && fsync(fd) == 0;
-	if (fd >= 0)
-		close(fd);
-	mem_free(directory);
-	return good;
-}
-
-static bool replace(const char *path, const char *fresh, const char *text)
-{
-	int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
-	bool good = fd >= 0 && write_all(fd, text, strlen(text)) && fsync(fd) == 0;
-
-	if (fd >= 0)
-		good = close(fd) == 0 && good;
-	if (good && rename(fresh, path) == 0)
-		return sync_directory(path);
-	unlink(fresh);
-	return false;
-}
-
 bool learned_save(const char *path, json_t *hops, struct fault *fault_out)
 {
 	json_t *whole = json_pack("{s:i, s:O}", "version", 1, "hops", hops);
 	char *text = json_dumps(whole, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
-	struct buf fresh;
-	bool good;
+	bool good = text && file_replace(path, 0640, span_from_string(text));
 
-	buf_init(&fresh, 8192);
-	buf_printf(&fresh, "%s.new", path);
-	good = text && replace(path, buf_string(&fresh), text);
 	if (!good)
 		fail(fault_out, path, "written");
-	buf_fini(&fresh);
 	free(text);
 	json_decref(whole);
 	return good;

@@ -30,7 +30,7 @@ static int make_directory(void **state)
 static int remove_directory(void **state)
 {
 	char path[128];
-	static const char *const names[] = { "ms.json", ".ms.lock", ".ms.new", "link.json" };
+	static const char *const names[] = { "ms.json", ".ms.lock", "ms.json.new", "link.json" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
@@ -101,7 +101,7 @@ static void what_is_written_is_read_again(void **state)
 	snprintf(path, sizeof(path), "%s/ms.json", directory);
 	assert_int_equal(stat(path, &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
-	snprintf(path, sizeof(path), "%s/.ms.new", directory);
+	snprintf(path, sizeof(path), "%s/ms.json.new", directory);
 	assert_int_equal(access(path, F_OK), -1);
 	token.dead = true;
 	snprintf(token.error, sizeof(token.error), "it is over: ä \"quoted\"");
