@@ -24,6 +24,17 @@ struct play {
 	bool closed;
 };
 
+/* Whether QUIT comes early depends on the cuts: it is always let pass. */
+static unsigned choose_quirks(uint8_t choice)
+{
+	unsigned quirks = SMTP_QUIRK_BIT(SMTP_QUIRK_EARLY_QUIT);
+
+	for (unsigned i = 0; choice & 32 && i < SMTP_QUIRK_COUNT; i++)
+		if (smtp_quirk_is_named(i))
+			quirks |= SMTP_QUIRK_BIT(i);
+	return quirks;
+}
+
 static void choose_settings(struct smtp_server_settings *settings, uint8_t choice)
 {
 	*settings = (struct smtp_server_settings){
@@ -38,6 +49,7 @@ static void choose_settings(struct smtp_server_settings *settings, uint8_t choic
 		.auth_required = choice & 32,
 		.auth_needs_tls = choice & 64,
 		.strict = choice & 128,
+		.quirks = choose_quirks(choice),
 		.chunking = !(choice & 8),
 		.dsn = !(choice & 8),
 		.smtputf8 = !(choice & 8),
