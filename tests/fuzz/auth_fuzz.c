@@ -23,6 +23,7 @@ struct play {
 	struct sasl_server sasl;
 	struct buf input, output;
 	bool in_exchange, proved, tls, in_mail, closed;
+	bool said_in_clear; /* the password, where an address may stand that is shown */
 };
 
 static void observe(void *context, enum smtp_line_kind kind, struct span text)
@@ -206,7 +207,8 @@ static bool step(struct play *p)
 	smtp_server_next(&p->server, &rest, &event);
 	act(p, &event);
 	buf_consume(&p->input, before_len - rest.len);
-	assert(span_find_span(buf_span(&p->output), SPAN(PASSWORD)) == p->output.len);
+	assert(p->said_in_clear ||
+	       span_find_span(buf_span(&p->output), SPAN(PASSWORD)) == p->output.len);
 	buf_clear(&p->output);
 	return event.kind != SMTP_SERVER_NEED_INPUT && event.kind != SMTP_SERVER_WAIT;
 }
@@ -219,6 +221,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	begin(&p, data[0]);
 	buf_append(&p.input, span_of(data + 1, size - 1));
+	p.said_in_clear = span_find_span(buf_span(&p.input), SPAN(PASSWORD)) < p.input.len;
 	while (!p.closed && step(&p))
 		;
 	end(&p);
