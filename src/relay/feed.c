@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "relay/feed.h"
 
+#include "smtp/domain.h"
+
 #define SCAN_PIECE 4096
 
 struct feed {
@@ -146,6 +148,17 @@ uint64_t feed_size(const struct feed *feed)
 const struct message_rewrite_result *feed_rewritten(const struct feed *feed)
 {
 	return feed->was_rewritten ? &feed->rewritten : NULL;
+}
+
+bool feed_header_is_utf8(const struct feed *feed)
+{
+	bool came_so = (feed->message->envelope.flags & SPOOL_FLAG_UTF8_HEADER) != 0;
+
+	if (!feed->was_rewritten || !feed->rewritten.changed)
+		return came_so;
+	if (came_so)
+		return !smtp_text_is_ascii(buf_span(&feed->header));
+	return feed->rewritten.from_changed && !smtp_text_is_ascii(feed->rewritten.from);
 }
 
 /* ---- giving ---- */

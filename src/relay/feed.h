@@ -44,6 +44,9 @@ void feed_consume(struct feed *feed, size_t n);
    the header. NULL: it was not to be rewritten, or is larger than can be. */
 uint64_t feed_size(const struct feed *feed);
 const struct message_rewrite_result *feed_rewritten(const struct feed *feed);
+/* Likewise: whether the header that goes out is one that only SMTPUTF8 can carry (RFC 6531). A
+   header with raw 8-bit text from a client that did not ask for SMTPUTF8 is none. */
+bool feed_header_is_utf8(const struct feed *feed);
 
 /* A job with kind FEED_JOB has come back. False: nobody waits any more. */
 bool feed_returned(struct worker_job *job, uint64_t *key_out);

@@ -215,8 +215,7 @@ static bool is_all_ascii(const struct slot *slot)
 
 static void fit_utf8(struct slot *slot)
 {
-	bool utf8_header =
-	    (delivery_of(slot)->message->envelope.flags & SPOOL_FLAG_UTF8_HEADER) != 0;
+	bool utf8_header = feed_header_is_utf8(slot->item->feed);
 
 	/* Said only where it is needed (RFC 6531, 3.4). */
 	slot->item->smtputf8 = utf8_header || !is_all_ascii(slot);
@@ -250,8 +249,7 @@ bool slot_fits_plainly(struct slot *slot)
 
 	slot->item->smtputf8 = false;
 	return slot->item->count > 0 && !offered->recipients_max && !offered->domains_max &&
-	       !needs_tls(slot) && is_all_ascii(slot) &&
-	       !(delivery_of(slot)->message->envelope.flags & SPOOL_FLAG_UTF8_HEADER) &&
+	       !needs_tls(slot) && is_all_ascii(slot) && !feed_header_is_utf8(slot->item->feed) &&
 	       (size_max == 0 || feed_size(slot->item->feed) <= size_max);
 }
 

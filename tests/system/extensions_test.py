@@ -273,6 +273,20 @@ def test_a_hop_without_smtputf8_gets_what_can_be_said_in_ascii(stage):
     check_equal(len(hop.messages()), 3)
 
 
+def test_a_header_is_judged_as_it_goes_out(stage):
+    hop = ScriptedServer(stage, ehlo=('PIPELINING',))
+    frank = relay(stage, hop, 'header-from replace new@example.org;')
+    header = 'From: J\u00f6rg <joerg@example.org>\r\nReply-To: joerg@example.org\r\nSubject: '
+    for _ in range(3):
+        send(frank, header + 'x\r\n\r\nx', 'SMTPUTF8')
+    for message in hop.wait_messages(3):
+        check_equal(message[:2], ('alice@example.org', ['bob@example.net']))
+        check(b'\r\nFrom: new@example.org\r\n' in message[2], message[2].decode())
+    check_equal([line for line in commands(hop, 'MAIL') if 'SMTPUTF8' in line], [])
+    send(frank, header + 'gr\u00fcn\r\n\r\nx', 'SMTPUTF8')
+    check(b'Status: 5.6.9' in hop.wait_messages(4)[3][2], 'a subject that stays is refused')
+
+
 def test_domains_in_letters_take_the_route_of_their_ascii_form(stage):
     hop, other = ScriptedServer(stage), ScriptedServer(stage, ehlo=('SMTPUTF8',))
     frank = Frank(stage, f'''route *@xn--grn-ioa.example {{ via smtp://127.0.0.1:{other.port}; }}

@@ -367,6 +367,47 @@ static void test_a_header_that_is_too_large_goes_as_it_is(void **state)
 	}
 }
 
+static void test_a_header_needs_smtputf8_as_it_goes_out(void **state)
+{
+	static const struct config_route utf8_route = {
+		.header_from = { .kind = CONFIG_HEADER_FROM_REPLACE,
+		    .address = "n\xc3\xbc@example.org" },
+	};
+	static const struct rewrite utf8_rules = { .route = &utf8_route };
+	static const struct {
+		const char *header;
+		const struct rewrite *rules; /* NULL: it stays */
+		bool came_with_smtputf8, want;
+	} cases[] = {
+		{ "From: a\xc3\xbc@b.example\r\n", NULL, true, true },
+		{ "From: \xc3\xbc <a@b.example>\r\nReply-To: a@b.example\r\n", &rules, true,
+		    false },
+		{ "From: a\xc3\xbc@b.example\r\n", &rules, true, true }, /* in Reply-To */
+		{ "Subject: \xc3\xbc\r\nFrom: a@b.example\r\n", &rules, true, true },
+		{ "Subject: \xfc\r\nFrom: a@b.example\r\n", &rules, false, false },
+		{ "From: a@b.example\r\n", &utf8_rules, false, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct spool_delivery *delivery = stored_content(50 + i, cases[i].header, 1);
+		struct feed *feed = feed_of(delivery, NULL);
+		struct fault fault;
+		struct span bytes;
+
+		if (cases[i].came_with_smtputf8)
+			delivery->message->envelope.flags |= SPOOL_FLAG_UTF8_HEADER;
+		if (cases[i].rules)
+			feed_rewrite(feed, cases[i].rules);
+		assert_int_equal(feed_peek(feed, &bytes, &fault), FEED_WAIT);
+		wait_for_worker();
+		assert_int_equal(feed_peek(feed, &bytes, &fault), FEED_BYTES);
+		assert_int_equal(feed_header_is_utf8(feed), cases[i].want);
+		feed_destroy(&feed);
+		delivery->recipients[0].state = SPOOL_RECIPIENT_DELIVERED;
+		fixture_result(&world.spool, delivery);
+	}
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
 
 int main(void)
@@ -380,6 +421,7 @@ int main(void)
 		TEST(test_a_header_is_rewritten_in_memory_and_from_disk),
 		TEST(test_the_size_is_known_with_the_first_bytes),
 		TEST(test_a_header_that_is_too_large_goes_as_it_is),
+		TEST(test_a_header_needs_smtputf8_as_it_goes_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
