@@ -106,31 +106,35 @@ static bool is_token(struct span text)
 	return text.len > 0 && text.len <= SASL_TOKEN_MAX;
 }
 
-static bool read_token(struct send_sign_in *sign_in)
+static void drop_line_end(struct buf *text)
+{
+	while (text->len > 0 &&
+	       (text->data[text->len - 1] == '\n' || text->data[text->len - 1] == '\r'))
+		buf_truncate(text, text->len - 1);
+}
+
+static bool read_token(const char *file, struct buf *token)
 {
 	struct fault fault;
-	bool done = is_standard_input(sign_in->token_file)
-			? read_standard_input(&sign_in->token, &fault)
-			: privilege_read(sign_in->token_file, &sign_in->token, &fault);
+	bool from_input = strcmp(file, "-") == 0;
+	bool done =
+	    from_input ? read_standard_input(token, &fault) : privilege_read(file, token, &fault);
 	if (!done) {
 		cli_complain("%s", fault.text);
 		return false;
 	}
-	struct span text = buf_span(&sign_in->token);
-	while (text.len > 0 && (text.data[text.len - 1] == '\n' || text.data[text.len - 1] == '\r'))
-		text.len--;
-	buf_truncate(&sign_in->token, text.len);
-	if (!is_token(text))
-		cli_complain("%s holds no access token: one line without blanks is expected",
-		    is_standard_input(sign_in->token_file) ? "standard input"
-							   : sign_in->token_file);
-	return is_token(text);
+	drop_line_end(token);
+	if (is_token(buf_span(token)))
+		return true;
+	cli_complain("%s holds no access token: one line without blanks is expected",
+	    from_input ? "standard input" : file);
+	return false;
 }
 
 static bool read_secret(struct send_sign_in *sign_in)
 {
 	if (sign_in->token_file != NULL)
-		return read_token(sign_in);
+		return read_token(sign_in->token_file, &sign_in->token);
 	if (sign_in->password_file == NULL &&
 	    (sign_in->login == NULL || sign_in->certificate != NULL || sign_in->kerberos))
 		return true;
