@@ -7,6 +7,7 @@
 #include "config/near.h"
 #include "relay/rewrite.h"
 #include "smtp/address.h"
+#include "smtp/domain.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -89,7 +90,7 @@ static bool read_address(
 		*address_out = bytes;
 		return true;
 	}
-	enum smtp_address_flaw flaw = smtp_address_parse(bytes, &address);
+	enum smtp_address_flaw flaw = smtp_address_parse_utf8(bytes, &address);
 	if (flaw != SMTP_ADDRESS_VALID) {
 		cli_usage("route", "%s: the address %s", name, smtp_address_flaw_text(flaw));
 		return false;
@@ -130,21 +131,33 @@ static void complete_recipient(struct route_task *task)
 
 /* ---- the question ---- */
 
+/* The configuration has domains in ASCII, an address may have them as they are written. */
+static struct config_question comparable(struct route_task *task)
+{
+	struct config_question question = task->question;
+	if (smtp_mailbox_append_comparable(&task->sender, question.sender))
+		question.sender = buf_span(&task->sender);
+	if (smtp_mailbox_append_comparable(&task->recipient, question.recipient))
+		question.recipient = buf_span(&task->recipient);
+	return question;
+}
+
 static void find_answer(struct route_task *task)
 {
 	const struct config *config = task->config;
+	struct config_question question = comparable(task);
 	struct span local, name;
 	size_t index;
-	config_address_split(task->question.recipient, &local, &name);
+	config_address_split(question.recipient, &local, &name);
 	task->domain = config_domain_find(config, name);
 	if (task->domain != NULL) {
 		task->alias = find_alias(task->domain, local);
 		return;
 	}
-	index = config_route_find(config, &task->question, &task->why);
+	index = config_route_find(config, &question, &task->why);
 	if (index != CONFIG_NO_ROUTE) {
 		task->route = &config->routes[index];
-		task->alias = rewrite_find_alias(config, task->route, task->question.recipient);
+		task->alias = rewrite_find_alias(config, task->route, question.recipient);
 	}
 	task->relaying = relaying_words(task, find_listener(config, task->listener));
 }
@@ -154,10 +167,18 @@ static bool leads_on(const struct route_task *task)
 	return task->domain != NULL || (task->route != NULL && task->route->via_count > 0);
 }
 
-static bool has_session(const struct route_task *task)
+bool route_has_session(const struct route_task *task)
 {
+	if (task->domain != NULL)
+		return task->alias == NULL && config_via_is_session(&task->domain->deliver);
 	return task->route != NULL && task->route->via_count > 0 &&
 	       config_via_is_session(&task->route->vias[0]);
+}
+
+/* ... of a route: of a domain nothing more is asked. */
+static bool has_session(const struct route_task *task)
+{
+	return task->route != NULL && route_has_session(task);
 }
 
 static int connect_to(struct route_task *task, json_t *object)
@@ -201,6 +222,8 @@ static int test(struct route_task *task)
 		return CLI_EXIT_USAGE;
 	buf_init(&task->why, ROUTE_TEXT_MAX);
 	buf_init(&task->completed, 1024);
+	buf_init(&task->sender, ROUTE_TEXT_MAX);
+	buf_init(&task->recipient, ROUTE_TEXT_MAX);
 	complete_recipient(task);
 	if (task->listener != NULL && find_listener(task->config, task->listener) == NULL)
 		status = say_no_listener(task);
@@ -208,6 +231,8 @@ static int test(struct route_task *task)
 		status = answer(task);
 	buf_fini(&task->why);
 	buf_fini(&task->completed);
+	buf_fini(&task->sender);
+	buf_fini(&task->recipient);
 	config_unref(&task->config);
 	return status;
 }

@@ -26,6 +26,8 @@ struct route_task {
 	struct config_question question;
 	struct net_address address; /* of the client */
 	struct buf why, completed;
+	/* Both addresses of the question as the configuration has them: domains in ASCII. */
+	struct buf sender, recipient;
 
 	/* The answer; either may be NULL. */
 	const struct config_domain *domain;
@@ -35,6 +37,11 @@ struct route_task {
 	    *relaying;   /* whether the relay would take it from this client; NULL: not asked */
 	json_t *learned; /* what a relay that runs knows of the hop ("hop list"); NULL */
 };
+
+/* ---- route.c ---- */
+
+/* The way leads through SMTP or LMTP. */
+bool route_has_session(const struct route_task *task);
 
 /* ---- route_words.c ---- */
 
@@ -57,6 +64,11 @@ void route_describe_account(const struct config_account *account, struct buf *ou
 /* What the hop is told as sender and in From, where that is not the original; empty bufs where it
    is. False after a complaint: a map cannot be read. */
 bool route_preview(const struct route_task *task, struct buf *sender_out, struct buf *from_out);
+
+/* Whether the addresses need SMTPUTF8 (RFC 6531) at the hop, as far as it is known with what
+   becomes of them where the hop does not offer it. False, and nothing is appended: they are ASCII.
+ */
+bool route_describe_utf8(const struct route_task *task, struct buf *out);
 
 /* ---- route_text.c, route_json.c ---- */
 

@@ -137,6 +137,8 @@ json_t *route_json(struct route_task *task)
 		json_object_set_new(answer, "alias", alias_json(task->alias));
 	if (task->route != NULL && task->route->via_count > 0)
 		set_rewriting(task, answer);
+	if (route_has_session(task) && route_describe_utf8(task, &value))
+		json_object_set_new(answer, "smtputf8", words_json(&value));
 	if (task->learned != NULL)
 		json_object_set(answer, "learned", task->learned);
 	if (task->relaying != NULL)

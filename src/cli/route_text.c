@@ -165,6 +165,8 @@ void route_print(struct route_task *task)
 		print_alias(task->alias, &value);
 	if (task->route != NULL && task->route->via_count > 0)
 		print_rewriting(task, &value);
+	if (route_has_session(task) && route_describe_utf8(task, &value))
+		row("SMTPUTF8", &value);
 	if (task->learned != NULL)
 		print_learned(task->learned);
 	if (task->relaying != NULL)

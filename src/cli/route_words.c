@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "relay/rewrite.h"
 #include "sasl/client.h"
+#include "smtp/domain.h"
 
 #include <string.h>
 
@@ -190,4 +191,52 @@ bool route_preview(const struct route_task *task, struct buf *sender_out, struct
 		buf_clear(from_out);
 	rewrite_fini(&rewrite);
 	return true;
+}
+
+/* ---- SMTPUTF8 ---- */
+
+/* The address can be told to any hop, with its domain in A-labels where that is needed. */
+static bool goes_in_ascii(struct span address)
+{
+	struct buf text;
+	buf_init(&text, ROUTE_TEXT_MAX);
+	bool goes = smtp_mailbox_append_ascii(&text, address);
+	buf_fini(&text);
+	return goes;
+}
+
+static const char *offer_words(const struct route_task *task)
+{
+	const json_t *offered = json_object_get(task->learned, "extensions"), *word;
+	size_t i;
+	if (offered == NULL)
+		return "whether the hop offers it is not known; where it does not, the message "
+		       "comes back";
+	json_array_foreach(offered, i, word)
+	{
+		if (span_equal_nocase(span_from_string(json_string_value(word)), SPAN("SMTPUTF8")))
+			return "the hop offered it last time";
+	}
+	return "the hop did not offer it last time: the message would come back";
+}
+
+bool route_describe_utf8(const struct route_task *task, struct buf *out)
+{
+	struct span sender = task->question.sender, recipient = task->question.recipient;
+	struct buf sender_as, from_as;
+	buf_init(&sender_as, ROUTE_TEXT_MAX);
+	buf_init(&from_as, ROUTE_TEXT_MAX);
+	if (task->route != NULL && route_preview(task, &sender_as, &from_as) && sender_as.len > 0)
+		sender = buf_span(&sender_as);
+	bool said = !smtp_text_is_ascii(sender) || !smtp_text_is_ascii(recipient);
+	bool sender_goes = goes_in_ascii(sender), recipient_goes = goes_in_ascii(recipient);
+	if (said && sender_goes && recipient_goes)
+		buf_append_string(out, "asked for where the hop offers it; elsewhere the domains "
+				       "go in ASCII");
+	else if (said)
+		buf_printf(out, "needed, as the %s has letters outside ASCII before its @; %s",
+		    sender_goes ? "recipient" : "sender", offer_words(task));
+	buf_fini(&sender_as);
+	buf_fini(&from_as);
+	return said;
 }

@@ -287,6 +287,35 @@ def test_a_header_is_judged_as_it_goes_out(stage):
     check(b'Status: 5.6.9' in hop.wait_messages(4)[3][2], 'a subject that stays is refused')
 
 
+def test_route_test_says_when_a_hop_needs_smtputf8(stage):
+    hop = ScriptedServer(stage)
+    frank = Frank(stage, f'''
+        route *@ab.example {{ via discard; }}
+        route *@xn--grn-ioa.example {{ via smtp://127.0.0.1:{hop.port}; }}''')
+
+    def ask(sender, recipient):
+        done = frank.command('route', 'test', '--from', sender, '--to', recipient)
+        check_equal(done.returncode, 0, done.stderr.decode())
+        return frank.json('route', 'test', '--from', sender, '--to', recipient).get('smtputf8')
+    check_equal(ask('alice@example.org', 'bob@ab.example'), None)
+    check_equal(ask('alice@example.org', 'bob@xn--grn-ioa.example'), None)
+    check('the domains go in ASCII' in ask('alice@example.org', 'bob@gr\u00fcn.example'),
+          'a domain alone asks for nothing')
+    said = ask('alice@example.org', 'm\u00fcller@gr\u00fcn.example')
+    check('needed, as the recipient has' in said and 'not known' in said, said)
+    send(frank, 'Subject: x\r\n\r\nx', recipients=['<bob@xn--grn-ioa.example>'])
+    hop.wait_messages(1)
+    frank.wait_queue_empty()
+    said = ask('\u00e4@example.org', 'bob@xn--grn-ioa.example')
+    check('needed, as the sender has' in said and 'did not offer it' in said, said)
+    frank.configure(routes=f'route * {{ via smtp://127.0.0.1:{hop.port}; '
+                           f'sender replace new@example.org; }}')
+    check_equal(ask('\u00e4@example.org', 'bob@example.net'), None)
+    done = frank.command('route', 'test', '--from', b'\xff@example.org', '--to', 'bob@example.net')
+    check_equal(done.returncode, 2, 'no UTF-8')
+
+
+
 def test_domains_in_letters_take_the_route_of_their_ascii_form(stage):
     hop, other = ScriptedServer(stage), ScriptedServer(stage, ehlo=('SMTPUTF8',))
     frank = Frank(stage, f'''route *@xn--grn-ioa.example {{ via smtp://127.0.0.1:{other.port}; }}
