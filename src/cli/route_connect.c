@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/route.h"
 
-#include "account/oauth_keeper.h"
+#include "account/oauth_fetch.h"
 #include "base/memory.h"
 #include "cli/cli.h"
 #include "cli/relay.h"
@@ -71,85 +71,18 @@ static bool load_account(const struct route_task *task, struct connection *conne
 	return good;
 }
 
-/* ---- its token ---- */
-
-struct waiting {
-	struct net_loop loop;
-	struct net_timer timer;
-	struct oauth_keeper *keeper;
-	struct span label;
-	struct buf *token;
-	struct fault why;
-	enum oauth_token_state state;
-};
-
-static void look(struct waiting *w)
-{
-	buf_clear(w->token);
-	w->state = oauth_keeper_token(w->keeper, w->label, w->token, &w->why);
-	if (w->state != OAUTH_TOKEN_PENDING)
-		oauth_keeper_stop(w->keeper);
-	if (w->state != OAUTH_TOKEN_PENDING && !oauth_keeper_is_busy(w->keeper))
-		net_loop_stop(&w->loop);
-}
-
-static void on_changed(const char *label, void *owner)
-{
-	(void)label;
-	look(owner);
-}
-
-static void on_stopped(void *owner)
-{
-	struct waiting *w = owner;
-	net_loop_stop(&w->loop);
-}
-
-static void on_late(void *owner)
-{
-	struct waiting *w = owner;
-	oauth_keeper_stop(w->keeper);
-	if (!oauth_keeper_is_busy(w->keeper))
-		net_loop_stop(&w->loop);
-}
-
-static void wait_for_token(struct waiting *w, struct oauth_account *account)
-{
-	net_timer_init(&w->timer, &w->loop, on_late, w);
-	net_timer_start(&w->timer, TOKEN_WAIT_MS);
-	oauth_keeper_set_accounts(w->keeper, &account, 1);
-	net_loop_run(&w->loop);
-	net_timer_fini(&w->timer);
-}
-
 /* As the relay does it, with the same files and the same lock. */
 static bool find_token(const struct route_task *task, struct connection *connection)
 {
-	struct waiting *w = MEM_NEW(struct waiting);
 	struct buf directory;
+	struct fault fault;
 	buf_init(&directory, 4096);
 	buf_printf(&directory, "%s/tokens", task->config->state.path);
-	struct oauth_keeper_settings settings = {
-		.directory = buf_string(&directory),
-		.on_changed = on_changed,
-		.on_stopped = on_stopped,
-		.owner = w,
-	};
-	w->label = span_from_string(connection->account.config->label);
-	w->token = &connection->token;
-	w->state = OAUTH_TOKEN_BROKEN;
-	if (net_loop_init(&w->loop, NULL, NULL, NULL, &w->why)) {
-		w->keeper = oauth_keeper_create(&w->loop, &settings, &w->why);
-		if (w->keeper != NULL)
-			wait_for_token(w, connection->account.oauth);
-		oauth_keeper_destroy(&w->keeper);
-		net_loop_fini(&w->loop);
-	}
-	bool found = w->state == OAUTH_TOKEN_VALID;
+	bool found = oauth_fetch(buf_string(&directory), connection->account.oauth, TOKEN_WAIT_MS,
+	    &connection->token, &fault);
 	if (!found)
-		cli_complain("%s", w->why.text);
+		cli_complain("%s", fault.text);
 	buf_fini(&directory);
-	mem_free(w);
 	return found;
 }
 

@@ -78,6 +78,11 @@ def wait_state(frank, state, account='ms', timeout=20):
              f'account {account} is {state}', timeout, interval=0.1)
 
 
+def connect(frank):
+    return frank.command('route', 'test', '--from', clients.SENDER, '--to', clients.RECIPIENT,
+                         '--connect', timeout=90)
+
+
 # ---- signing in ----
 
 def test_after_a_device_sign_in_a_running_relay_delivers_at_once(stage):
@@ -413,6 +418,43 @@ def test_a_hop_that_rejects_a_token_gets_another_one_once(stage):
     wait_for(lambda: any('5.7.3' in item.get('why', '') for item in frank.json('hop', 'list')['items']),
              'the hop is paused', timeout=20)
     check(len(provider.refreshes()) <= 2, 'a token that is new is not refreshed again and again')
+
+
+def test_connect_and_a_running_relay_use_no_refresh_token_twice(stage):
+    provider = IdentityProvider(stage, lifetime=2)
+    hop = make_hop(stage, provider)
+    frank = Frank(stage, route(provider, hop), extra=provider.account('ms', LOGIN), start=False)
+    done = connect(frank)
+    check_equal(done.returncode, 3, done.stdout.decode())
+    check(b'frank token login ms' in done.stderr, done.stderr.decode())
+    check_equal(hop.logins(), [], 'nobody signs in without a token')
+    sign_in(frank, provider)
+    time_is_up = provider.access_end() + 0.1
+    frank.start()
+    wait_for(lambda: time.time() > time_is_up, 'the first token has ended')
+    while len(provider.refreshes()) < 6:
+        done = connect(frank)
+        text = done.stdout.decode() + done.stderr.decode()
+        check_equal(done.returncode, 0, text)
+        check('Signed in: ' in text and 'XOAUTH2' in text, text)
+        for secret in provider.secrets():
+            check(secret not in text, 'no token is shown')
+    check_equal(provider.reused, [])
+    check_equal(frank.events('token-broken'), [])
+    wait_state(frank, 'valid')
+
+
+def test_connect_says_what_is_wrong_with_a_token(stage):
+    provider = IdentityProvider(stage)
+    hop = make_hop(stage, provider)
+    frank = Frank(stage, route(provider, hop), extra=provider.account('ms', LOGIN), start=False)
+    sign_in(frank, provider)
+    provider.expire_access()
+    done = connect(frank)
+    check_equal(done.returncode, 1, done.stderr.decode())
+    check(b'535 5.7.8 Authentication failed: the token is not valid' in done.stdout,
+          done.stdout.decode())
+    check_equal(len(hop.logins()), 1, 'one try')
 
 
 def test_two_relays_with_one_state_directory_use_no_refresh_token_twice(stage):

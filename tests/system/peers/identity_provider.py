@@ -134,6 +134,11 @@ class IdentityProvider:
         with self.lock:
             self.access.clear()
 
+    def access_end(self):
+        """When the last access token ends."""
+        with self.lock:
+            return max(entry['expires'] for entry in self.access.values())
+
     def accepts(self, login, token):
         with self.lock:
             entry = self.access.get(token)
