@@ -3,6 +3,7 @@
 import random
 import shutil
 import socket
+import ssl
 import struct
 import time
 
@@ -124,6 +125,53 @@ def test_a_bare_newline_ends_neither_line_nor_message(stage):
         check(b'MAIL FROM' in hop.messages()[0][2], 'the text is content')
     else:
         check(reply.startswith(b'5'), repr(reply))
+
+
+def test_false_ends_of_data_bring_one_message_or_none(stage):
+    frank, hop = relay(stage)
+    ends = [b'\n.\n', b'\n.\r\n', b'\r\n.\n', b'\r.\r', b'\r\n.\r', b'\r.\r\n', b'\r\r\n.\r\r\n',
+            b'\r\n\0.\r\n', b'\r\n.\0\r\n', b'\r\n. \r\n', b'\r\n..\r\n', b'\r\n.\r\r\n', b'\x0b.\x0b',
+            b'\x85.\x85', b'\r\n=2E\r\n']
+    for end in ends:
+        client = Raw(frank.port)
+        client.begin()
+        client.send(b'Subject: outer\r\n\r\nx' + end + b'MAIL FROM:<evil@example.org>\r\n'
+                    b'RCPT TO:<bob@example.net>\r\nDATA\r\nSubject: smuggled\r\n\r\n.\r\nQUIT\r\n')
+        reply = client.reply()
+        check(reply[:3] in (b'250', b'550'), f'behind {end!r}: {reply!r}')
+        check_equal(client.reply()[:3], b'221', f'the next reply behind {end!r}')
+    frank.wait_queue_empty()
+    check_equal({message[0] for message in hop.messages()} - {'alice@example.org'}, set(),
+                'senders that are not of the outer message')
+
+
+def test_a_chunk_without_a_sure_size_ends_the_session(stage):
+    frank, hop = relay(stage)
+    for size in (b'-1', b'+6', b'0x6', b'6.', b'6,', b'', b'LAST', b'6 LAST LAST', b'6 FIRST', b'6\nLAST',
+                 b'6\r LAST', b'6\0', b'18446744073709551617', b'99999999999999999999999', b'6e0'):
+        client = Raw(frank.port)
+        client.ask(b'EHLO client.example.org', b'250')
+        client.ask(b'MAIL FROM:<alice@example.org>', b'250')
+        client.ask(b'RCPT TO:<bob@example.net>', b'250')
+        client.send(b'BDAT ' + size + b'\r\nNOOP\r\nRSET\r\n')
+        client.expect(b'421')
+        check_equal(client.reply(), b'', f'what comes behind BDAT {size!r}')
+    check_equal(hop.messages(), [], 'messages')
+
+
+def test_what_is_sent_with_starttls_is_never_obeyed(stage):
+    frank, _ = relay(stage, users={'anna@example.org': 's3cret-42'})
+    client = Raw(frank.submission)
+    client.ask(b'EHLO client.example.org', b'250')
+    client.send(b'STARTTLS\r\nEHLO evil.example.org\r\nMAIL FROM:<evil@example.org>\r\n')
+    client.expect(b'220')
+    context = ssl.create_default_context(cafile=frank.certificate.certificate)
+    context.check_hostname = False
+    client.socket = context.wrap_socket(client.socket)
+    client.ask(b'NOOP', b'250')  # the first reply: none to what was injected
+    client.ask(b'MAIL FROM:<alice@example.org>', b'503')
+    line = frank.wait_event('tls-injection')[0]
+    check('octets=53' in line, line)
 
 
 def test_ten_thousand_recipients_end_at_the_limit(stage):
