@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "config/load.h"
+#include "config/match.h"
 #include "config/show.h"
 #include "config/table.h"
 
@@ -373,6 +374,88 @@ static void routes_may_refuse_sign_in_by_themselves_and_inherit(void **state)
 /* The first block of each kind is full: it may show no default, but for what excludes something
    else there. So every directive of the table is set in full_config, and read back by the tests
    above. */
+static void policy_is_obeyed(void **state)
+{
+	const struct config *c = load(full_config);
+	assert_false(c->bans.automatic);
+	assert_int_equal(c->bans.failures, 3);
+	assert_int_equal(c->bans.address_failures, 4);
+	assert_int_equal(c->bans.window_ms, 3600000);
+	assert_int_equal(c->bans.first_ms, 120000);
+	assert_int_equal(c->bans.max_ms, 7200000);
+	assert_int_equal(c->bans.delay_ms, 5000);
+	assert_int_equal(c->bans.exempt.count, 2);
+	assert_int_equal(c->deny.count, 1);
+	assert_string_equal(c->proxy_protocol.items[0].text, "10.0.0.5");
+	assert_string_equal(c->xclient.items[1].text, "::1");
+	const struct config_listener *lan = &c->listeners[0];
+	assert_int_equal(lan->errors_max, 5);
+	assert_int_equal(lan->commands_max, 50);
+	assert_int_equal(lan->rate.count, 60);
+	assert_int_equal(lan->rate.per_ms, 3600000);
+	assert_string_equal(lan->deny.items[0].text, "10.0.0.9");
+	assert_string_equal(lan->proxy_protocol.items[0].text, "10.0.0.7");
+	assert_string_equal(lan->xclient.items[0].text, "10.0.0.8");
+	config_unref(&c);
+}
+
+static void the_first_login_block_that_fits_holds(void **state)
+{
+	const struct config *c = load("login scanner *@dev.example.org { send-as <>; rate 5/m; "
+				      "recipients 6/h; sessions 7; on-limit hold; }\n"
+				      "login * { }");
+	const struct config_login *first = config_login_find(c, SPAN("Scanner"));
+	assert_ptr_equal(first, &c->logins[0]);
+	assert_ptr_equal(config_login_find(c, SPAN("a@dev.example.org")), first);
+	assert_ptr_equal(config_login_find(c, SPAN("a@example.org")), &c->logins[1]);
+	assert_int_equal(first->rate.count, 5);
+	assert_int_equal(first->recipients.per_ms, 3600000);
+	assert_int_equal(first->sessions, 7);
+	assert_int_equal(first->on_limit, CONFIG_ON_LIMIT_HOLD);
+	assert_int_equal(c->logins[1].on_limit, CONFIG_ON_LIMIT_REJECT);
+	assert_int_equal(c->logins[1].send_as_count, 0);
+	config_unref(&c);
+}
+
+static const struct {
+	const char *send_as, *login, *address;
+	bool may;
+} send_as_cases[] = {
+	{ "any", "a@b.example", "x@y.example", true },
+	{ "any", "a@b.example", "", true },
+	{ "%login", "a@b.example", "A@B.example", true },
+	{ "%login", "a@b.example", "x@b.example", false },
+	{ "%login", "a@b.example", "", false },
+	{ "%login", "scanner", "scanner@example.org", true },
+	{ "%login", "scanner", "scanner@b.example", false },
+	{ "%login", "scanner", "scanner", false },
+	{ "%login <>", "a@b.example", "", true },
+	{ "%login@c.example", "a@b.example", "a@c.example", true },
+	{ "%login@c.example", "a@b.example", "a@b.example", false },
+	{ "%login@*.c.example", "scanner", "scanner@x.c.example", true },
+	{ "%login@*", "a@b.example", "a@anywhere.example", true },
+	{ "%login@*", "a@b.example", "x@anywhere.example", false },
+	{ "*@b.example x@y.example", "a@c.example", "x@y.example", true },
+	{ "*@b.example", "a@b.example", "a@x.b.example", false },
+};
+
+static void a_login_sends_as_its_rule_says(void **state)
+{
+	for (size_t i = 0; i < sizeof(send_as_cases) / sizeof(send_as_cases[0]); i++) {
+		char text[200];
+		snprintf(text, sizeof(text), "default-domain example.org; login * { send-as %s; }",
+		    send_as_cases[i].send_as);
+		const struct config *c = load(text);
+		bool may = config_login_may_send_as(c, &c->logins[0],
+		    span_from_string(send_as_cases[i].login),
+		    span_from_string(send_as_cases[i].address));
+		if (may != send_as_cases[i].may)
+			fail_msg("%s: %s as <%s>", text, send_as_cases[i].login,
+			    send_as_cases[i].address);
+		config_unref(&c);
+	}
+}
+
 static void no_directive_is_left_out_of_these_tests(void **state)
 {
 	static const char *const openings[] = { "hostname ", "listen lan ", "domain example.org ",
@@ -659,6 +742,9 @@ int main(void)
 		cmocka_unit_test(presets_fill_in_what_their_flow_needs),
 		cmocka_unit_test(what_a_preset_fills_in_says_so),
 		cmocka_unit_test(routes_may_refuse_sign_in_by_themselves_and_inherit),
+		cmocka_unit_test(policy_is_obeyed),
+		cmocka_unit_test(the_first_login_block_that_fits_holds),
+		cmocka_unit_test(a_login_sends_as_its_rule_says),
 		cmocka_unit_test(no_directive_is_left_out_of_these_tests),
 		cmocka_unit_test(an_empty_file_gives_the_defaults),
 		cmocka_unit_test(listeners_and_routes_have_the_designed_defaults),

@@ -132,7 +132,7 @@ static const char *filler(const char *block, const char *name)
 		return strcmp(name, "address") ? "address *:1;" : "";
 	if (!strcmp(block, "domain"))
 		return strcmp(name, "deliver") ? "deliver discard;" : "";
-	if (!strcmp(block, "account"))
+	if (!strcmp(block, "account") || !strcmp(block, "login"))
 		return "";
 	if (!strcmp(block, "account oauth"))
 		return "login a;";
@@ -145,7 +145,7 @@ static const char *filler(const char *block, const char *name)
 
 static void wrap_example(const char *block, const char *name, const char *example, char out[1024])
 {
-	static const char *const objects[] = { "listen", "domain", "account", "route" };
+	static const char *const objects[] = { "listen", "domain", "account", "route", "login" };
 	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
 		if (strncmp(block, objects[i], strlen(objects[i])) != 0)
 			continue;
@@ -155,7 +155,7 @@ static void wrap_example(const char *block, const char *name, const char *exampl
 		    "account up { login a; password-file b; }\n%s %s { %s %s }",
 		    objects[i],
 		    !strcmp(objects[i], "domain") ? "a.b"
-		    : i == 3                      ? "*"
+		    : i >= 3                      ? "*"
 						  : "x",
 		    example, filler(strcmp(block, "account oauth") ? objects[i] : block, name));
 		return;
