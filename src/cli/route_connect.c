@@ -116,6 +116,7 @@ static void fill_order(const struct route_task *task, struct connection *connect
 	order->login = connection->account.login;
 	order->password = buf_span(&connection->account.password);
 	order->token = buf_span(&connection->token);
+	order->certificate = route->account != NULL && route->account->certificate != NULL;
 	order->kerberos = route->account != NULL && route->account->kerberos;
 	order->mechanisms = route->mechanisms;
 	order->mechanism_count = route->mechanism_count;

@@ -35,6 +35,7 @@ struct send_order {
 	struct send_message message;
 	bool account; /* it signs in, with what follows */
 	struct span login, password, token;
+	bool certificate; /* tls has one */
 	bool kerberos;
 	const char *const *mechanisms; /* the only ones; none: the ladder chooses */
 	size_t mechanism_count;

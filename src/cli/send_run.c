@@ -285,6 +285,7 @@ static void start(struct run *run)
 		.login = order->login,
 		.password = order->password,
 		.token = order->token,
+		.certificate = order->certificate,
 		.kerberos = order->kerberos,
 		.mechanisms = order->mechanisms,
 		.mechanism_count = order->mechanism_count,

@@ -157,6 +157,7 @@ int send_read_sign_in(
 	order->login = span_from_string(sign_in->login);
 	order->password = buf_span(&sign_in->password);
 	order->token = buf_span(&sign_in->token);
+	order->certificate = sign_in->certificate != NULL;
 	order->kerberos = sign_in->kerberos;
 	order->mechanisms = sign_in->mechanisms.items;
 	order->mechanism_count = sign_in->mechanisms.count;

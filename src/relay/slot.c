@@ -76,6 +76,7 @@ static void open_session(struct slot *slot)
 		.ehlo_name =
 		    span_from_string(route ? route->ehlo : slot->job->setup->config->hostname),
 		.account = account != NULL,
+		.certificate = account && account->config->certificate,
 		.kerberos = account && account->config->kerberos,
 		.mechanisms = route ? route->mechanisms : NULL,
 		.mechanism_count = route ? route->mechanism_count : 0,

@@ -42,10 +42,11 @@ struct upstream_settings {
 	size_t via_count;
 	struct net_address source; /* len 0: any */
 	struct span ehlo_name;
-	bool account; /* there is one: the session signs in, or comes to nothing */
-	struct span login, password; /* empty: none */
-	struct span token;           /* OAuth access token; empty: none */
-	bool kerberos;               /* the tickets of our user may be used */
+	bool account;                  /* there is one: the session signs in, or comes to nothing */
+	struct span login, password;   /* empty: none */
+	struct span token;             /* OAuth access token; empty: none */
+	bool certificate;              /* tls has one for the server that asks */
+	bool kerberos;                 /* the tickets of our user may be used */
 	const char *const *mechanisms; /* the only ones to be used */
 	size_t mechanism_count;        /* 0: all that the account can serve */
 	enum config_initial_response initial_response;
@@ -75,7 +76,7 @@ enum upstream_trouble {
 	UPSTREAM_TROUBLE_TOKEN, /* the account has no token that is good: nobody was asked yet, or
 				   the hop refused the one there is */
 	UPSTREAM_TROUBLE_LIMIT, /* too many connections, says the hop */
-	UPSTREAM_TROUBLE_LOCAL,          /* here: no descriptors and the like */
+	UPSTREAM_TROUBLE_LOCAL, /* here: no descriptors and the like */
 };
 const char *upstream_trouble_name(enum upstream_trouble trouble);
 

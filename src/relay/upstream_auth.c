@@ -202,6 +202,7 @@ static void climb(struct upstream *u)
 {
 	struct upstream_auth *auth = u->auth;
 	const struct config_via *via = upstream_via(u);
+	bool shown = certificate_was_shown(u);
 	struct sasl_ladder_settings settings = {
 		.offered = auth->names,
 		.offered_count = auth->offered.mechanism_count,
@@ -211,7 +212,8 @@ static void climb(struct upstream *u)
 			.login = buf_span(&auth->login),
 			.password = buf_span(&auth->password),
 			.token = buf_span(&auth->token),
-			.certificate = certificate_was_shown(u),
+			.certificate = shown,
+			.certificate_unasked = u->settings.certificate && !shown,
 			.kerberos = u->settings.kerberos,
 			.host = span_from_string(via->host ? via->host : "localhost"),
 			.port = via->port,

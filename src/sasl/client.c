@@ -64,6 +64,14 @@ static const char *flaw(struct span bytes, size_t max, const char *const sentenc
 	return span_find(bytes, '\0') < bytes.len ? sentences[2] : NULL;
 }
 
+/* By other means than name and password. A certificate that nobody asked for is no reason to miss a
+   password: what is missing is said when it comes to the mechanisms. */
+static bool says_who_it_is(const struct sasl_credentials *credentials)
+{
+	return credentials->certificate || credentials->certificate_unasked ||
+	       credentials->kerberos;
+}
+
 static const char *login_flaw(const struct sasl_credentials *credentials)
 {
 	static const char *const login[] = {
@@ -72,7 +80,7 @@ static const char *login_flaw(const struct sasl_credentials *credentials)
 		"the login contains a NUL",
 	};
 	bool needed = credentials->password.len > 0 || credentials->token.len > 0 ||
-		      (!credentials->certificate && !credentials->kerberos);
+		      !says_who_it_is(credentials);
 
 	if (credentials->login.len == 0 && !needed)
 		return NULL;
@@ -86,8 +94,7 @@ static const char *password_flaw(const struct sasl_credentials *credentials)
 		"the password is longer than 511 octets",
 		"the password contains a NUL",
 	};
-	bool needed =
-	    credentials->token.len == 0 && !credentials->certificate && !credentials->kerberos;
+	bool needed = credentials->token.len == 0 && !says_who_it_is(credentials);
 
 	if (credentials->password.len == 0 && !needed)
 		return NULL;

@@ -20,9 +20,10 @@ struct sasl_credentials {
 	struct span password; /* empty: none */
 	struct span token;    /* OAuth access token; empty: none */
 	bool certificate;     /* one was shown in this TLS session: EXTERNAL */
-	bool kerberos;        /* GSSAPI may be used */
-	struct span service;  /* "smtp", which is what empty means, too */
-	struct span host;     /* as configured; for OAUTHBEARER, DIGEST-MD5 and GSSAPI */
+	bool certificate_unasked; /* there is one, and this session did not ask for it */
+	bool kerberos;            /* GSSAPI may be used */
+	struct span service;      /* "smtp", which is what empty means, too */
+	struct span host;         /* as configured; for OAUTHBEARER, DIGEST-MD5 and GSSAPI */
 	unsigned port;
 };
 

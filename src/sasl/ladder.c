@@ -205,8 +205,10 @@ void sasl_ladder_begin(struct sasl_ladder *l, const struct sasl_ladder_settings 
 		give_up(l, action_out, SASL_TROUBLE_NO_TLS,
 		    "the connection is not under TLS: the login is not sent in clear text");
 	else if (settings->offered_count == 0)
-		give_up(l, action_out, SASL_TROUBLE_NOT_OFFERED, "the server does not offer AUTH%s",
-		    settings->tls_active ? "" : "; many servers offer it only under TLS");
+		give_up(l, action_out, SASL_TROUBLE_NOT_OFFERED,
+		    "the server does not offer AUTH%s%s",
+		    settings->tls_active ? "" : "; many servers offer it only under TLS",
+		    sasl_ladder_certificate_words(settings));
 	else if (l->offered == 0)
 		give_up_unusable(l, action_out);
 	else

@@ -91,6 +91,13 @@ static unsigned wanted_secrets(const struct sasl_ladder_settings *settings, bool
 	return wanted;
 }
 
+/* Whether the account has it, of use or not. */
+static bool is_there(const struct sasl_ladder_settings *settings, enum sasl_secret secret)
+{
+	return sasl_credentials_have(&settings->credentials, secret) ||
+	       (secret == SASL_SECRET_CERTIFICATE && settings->credentials.certificate_unasked);
+}
+
 static void add_words(struct buf *words, const char *text)
 {
 	buf_printf(words, "%s%s", words->len > 0 ? " and " : "", text);
@@ -106,57 +113,81 @@ static void compare_secrets(
 		"no certificate", "no kerberos" };
 
 	for (int i = 0; i < SASL_SECRET_COUNT; i++) {
-		if (sasl_credentials_have(&settings->credentials, (enum sasl_secret)i))
+		if (is_there(settings, (enum sasl_secret)i))
 			add_words(words, has[i]);
 	}
 	for (int i = 0; i < SASL_SECRET_COUNT; i++) {
-		if ((wanted & 1u << i) &&
-		    !sasl_credentials_have(&settings->credentials, (enum sasl_secret)i))
+		if ((wanted & 1u << i) && !is_there(settings, (enum sasl_secret)i))
 			add_words(words, lacks[i]);
 	}
 }
 
-/* Whether one of the wanted secrets is there: then it is the connection that is missing something.
- */
-static bool has_wanted(const struct sasl_ladder_settings *settings, unsigned wanted)
+const char *sasl_ladder_certificate_words(const struct sasl_ladder_settings *settings)
 {
-	for (int i = 0; i < SASL_SECRET_COUNT; i++) {
-		if ((wanted & 1u << i) &&
-		    sasl_credentials_have(&settings->credentials, (enum sasl_secret)i))
-			return true;
+	if (!settings->credentials.certificate_unasked)
+		return "";
+	if (!settings->tls_active)
+		return "; the certificate can be shown under TLS only";
+	return "; the server did not ask for the certificate in the TLS handshake, as it must be "
+	       "set up to do before EXTERNAL can work";
+}
+
+/* What is missing, beyond the secret, for the strongest mechanism that is wanted; NULL: the secret
+   is. */
+static const char *find_obstacle(const struct sasl_ladder_settings *settings)
+{
+	enum sasl_mechanism mechanism;
+	const char *found = NULL;
+
+	for (size_t i = 0; i < settings->offered_count; i++) {
+		if (!sasl_mechanism_find(settings->offered[i], &mechanism) ||
+		    !is_allowed(settings, mechanism) ||
+		    !sasl_credentials_serve(&settings->credentials, mechanism))
+			continue;
+		if (sasl_mechanism_is_bound(mechanism))
+			found = "on this connection: nothing of its TLS can be bound to";
+		else if (mechanism == SASL_MECHANISM_EXTERNAL)
+			found = "on this connection: a certificate is shown under TLS only";
+		else
+			found = "here: this machine's GNU SASL was built without it";
 	}
-	return false;
+	return found;
+}
+
+static void explain_secrets(const struct sasl_ladder_settings *settings, unsigned wanted,
+    const char *offered, char *out, size_t size)
+{
+	struct buf words;
+
+	buf_init(&words, 200);
+	compare_secrets(settings, wanted, &words);
+	snprintf(out, size, "the server offers %s for signing in; the account has %s%s", offered,
+	    buf_string(&words), sasl_ladder_certificate_words(settings));
+	buf_fini(&words);
 }
 
 void sasl_ladder_explain(const struct sasl_ladder_settings *settings, char *out, size_t size)
 {
 	char offered[160], only[80];
-	struct buf words;
+	const char *obstacle = find_obstacle(settings);
 	bool allowed;
 	unsigned wanted = wanted_secrets(settings, &allowed);
 
 	list_names(settings->offered, settings->offered_count, offered, sizeof(offered));
 	list_names(settings->only, settings->only_count, only, sizeof(only));
-	buf_init(&words, 200);
-	compare_secrets(settings, wanted, &words);
 	if (settings->only_count > 0 && !allowed)
 		snprintf(out, size,
-		    "the server offers %s for signing in, and only %s may be used%s", offered, only,
-		    settings->tls_active ? "" : " (without TLS)");
+		    "the server offers %s for signing in, and only %s may be used%s%s", offered,
+		    only, settings->tls_active ? "" : " (without TLS)",
+		    sasl_ladder_certificate_words(settings));
 	else if (!allowed)
 		snprintf(out, size,
-		    "the server offers %s for signing in, and Frank speaks nothing of that",
-		    offered);
-	else if (has_wanted(settings, wanted))
+		    "the server offers %s for signing in, and Frank speaks nothing of that%s",
+		    offered, sasl_ladder_certificate_words(settings));
+	else if (obstacle)
 		snprintf(out, size,
-		    "the server offers %s for signing in, and that cannot be done on this "
-		    "connection%s",
-		    offered,
-		    sasl_ladder_binding_is_offered(settings)
-			? ": nothing of its TLS can be bound to"
-			: "");
+		    "the server offers %s for signing in, and that cannot be done %s", offered,
+		    obstacle);
 	else
-		snprintf(out, size, "the server offers %s for signing in; the account has %s",
-		    offered, buf_string(&words));
-	buf_fini(&words);
+		explain_secrets(settings, wanted, offered, out, size);
 }

@@ -13,6 +13,8 @@
 unsigned sasl_ladder_usable(const struct sasl_ladder_settings *settings);
 /* Whether a -PLUS mechanism is on offer, of whatever hash. */
 bool sasl_ladder_binding_is_offered(const struct sasl_ladder_settings *settings);
+/* What became of the certificate, where it was not shown: begins with "; ". Else empty. */
+const char *sasl_ladder_certificate_words(const struct sasl_ladder_settings *settings);
 /* When none is usable: a sentence, cut at size. */
 void sasl_ladder_explain(const struct sasl_ladder_settings *settings, char *out, size_t size);
 

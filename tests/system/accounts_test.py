@@ -5,6 +5,7 @@ import os
 import threading
 
 from peers import clients, scripted
+from peers.certificate import Certificate
 from peers.frank import Frank
 from peers.scripted import CLOSE, ScriptedServer
 from peers.stage import check, check_equal, wait_for
@@ -375,6 +376,29 @@ def test_send_signs_in_with_a_token(stage):
     check('535 5.7.3' in text and 'SMTP.Send' in text, text)
     done = clients.run([frank.binary, 'send', *options, secret(stage, 'two words', 'words')])
     check_equal(done.returncode, 3, done.stdout.decode())
+
+
+def test_a_certificate_that_nobody_asked_for_is_said(stage):
+    certificate, ours = Certificate(stage), Certificate(stage, name='relay.example.org')
+    said = 'the server did not ask for the certificate in the TLS handshake'
+    hop = ScriptedServer(stage, ehlo=['STARTTLS', 'AUTH EXTERNAL PLAIN'], certificate=certificate)
+    frank = Frank(stage, f'route * {{ via submission://localhost:{hop.port}; account up; '
+                         f'mechanisms EXTERNAL; tls-trust {certificate.certificate}; }}',
+                  extra=f'account up {{ certificate {ours.certificate}; key {ours.key}; }}')
+    options = [f'submission://localhost:{hop.port}', '--from', clients.SENDER, '--to',
+               clients.RECIPIENT, '--tls-trust', certificate.certificate,
+               '--certificate', ours.certificate, '--key', ours.key]
+    for more in ['--mechanism', 'EXTERNAL'], ['--login', 'test'], []:
+        done = clients.run([frank.binary, 'send', *options, *more])
+        text = done.stdout.decode()
+        check_equal(done.returncode, 1, text + done.stderr.decode())
+        check(said in text and 'password is empty' not in text, text)
+    done = connect(frank)
+    check_equal(done.returncode, 1, done.stdout.decode())
+    check(said in done.stdout.decode(), done.stdout.decode())
+    send(frank)
+    frank.wait_event('hop-paused', said)
+    check_equal(hop.logins(), [])
 
 
 # ---- what refusals mean

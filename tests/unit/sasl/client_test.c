@@ -127,6 +127,8 @@ static void credentials_that_cannot_travel_are_named(void **state)
 		{ { SPAN("scan"), span_of(text, 512) }, "the password is longer than 511 octets" },
 		{ { .certificate = true }, NULL },
 		{ { .kerberos = true }, NULL },
+		{ { .certificate_unasked = true }, NULL },
+		{ { .login = SPAN("scan"), .certificate_unasked = true }, NULL },
 		{ { .certificate = true, .password = SPAN("secret") }, "the login is empty" },
 		{ { .login = SPAN("scan"), .token = SPAN("ya29.a-b_c~d+e/f=") }, NULL },
 		{ { .token = SPAN("abc") }, "the login is empty" },

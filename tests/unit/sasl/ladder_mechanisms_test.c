@@ -19,8 +19,8 @@
 	"LOGIN PLAIN NTLM CRAM-MD5 DIGEST-MD5 SCRAM-SHA-1 SCRAM-SHA-1-PLUS SCRAM-SHA-256 "         \
 	"SCRAM-SHA-256-PLUS XOAUTH2 OAUTHBEARER GSSAPI EXTERNAL"
 
-/* Letters of what the account has: P password, T token, C certificate, K kerberos, N no login;
-   B: the connection can be bound. */
+/* Letters of what the account has: P password, T token, C certificate, U one that the server did
+   not ask for, K kerberos, N no login; B: the connection can be bound, I: it is in clear. */
 struct fixture {
 	struct span offered[16], only[4];
 	struct sasl_ladder_settings settings;
@@ -53,11 +53,13 @@ static void set_up(struct fixture *f, const char *offered, const char *letters, 
 		.offered_count = split(offered, f->offered),
 		.only = f->only,
 		.only_count = split(only, f->only),
-		.tls_active = true,
+		.tls_active = !has(letters, 'I'),
+		.cleartext_allowed = true,
 		.credentials = { .login = has(letters, 'N') ? SPAN("") : SPAN("u"),
 		    .password = has(letters, 'P') ? SPAN("p") : SPAN(""),
 		    .token = has(letters, 'T') ? SPAN("t0ken") : SPAN(""),
 		    .certificate = has(letters, 'C'),
+		    .certificate_unasked = has(letters, 'U'),
 		    .kerberos = has(letters, 'K'),
 		    .host = SPAN("hop.example.net"),
 		    .port = 587 },
@@ -150,6 +152,29 @@ static const struct first_case {
 	{ "PLAIN", "CN", "",
 	    "GIVE_UP no-mechanism : the server offers PLAIN for signing in; the account has a "
 	    "certificate and no password" },
+	{ "EXTERNAL", "UN", "",
+	    "GIVE_UP no-mechanism : the server offers EXTERNAL for signing in; the account has a "
+	    "certificate; the server did not ask for the certificate in the TLS handshake, as it "
+	    "must be set up to do before EXTERNAL can work" },
+	{ "PLAIN", "UN", "",
+	    "GIVE_UP no-mechanism : the server offers PLAIN for signing in; the account has a "
+	    "certificate and no password; the server did not ask for the certificate in the TLS "
+	    "handshake, as it must be set up to do before EXTERNAL can work" },
+	{ "PLAIN", "UP", "", "START PLAIN 0 |u|p" },
+	{ "PLAIN", "UP", "EXTERNAL",
+	    "GIVE_UP no-mechanism : the server offers PLAIN for signing in, and only EXTERNAL may "
+	    "be used; the server did not ask for the certificate in the TLS handshake, as it must "
+	    "be set up to do before EXTERNAL can work" },
+	{ "", "UN", "",
+	    "GIVE_UP not-offered : the server does not offer AUTH; the server did not ask "
+	    "for the certificate in the TLS handshake, as it must be set up to do before EXTERNAL "
+	    "can work" },
+	{ "EXTERNAL", "UIN", "",
+	    "GIVE_UP no-mechanism : the server offers EXTERNAL for signing in; the account has a "
+	    "certificate; the certificate can be shown under TLS only" },
+	{ "GSSAPI", "T", "",
+	    "GIVE_UP no-mechanism : the server offers GSSAPI for signing in; the account has an "
+	    "access token and no kerberos" },
 	{ "SKEY", "P", "",
 	    "GIVE_UP no-mechanism : the server offers SKEY for signing in, and Frank speaks "
 	    "nothing "
