@@ -214,6 +214,40 @@ def tls(plan):
     yield shake
 
 
+def auth(plan):
+    """What signing in costs without TLS: the login alone, and beside a message. Frank alone."""
+    if 'Frank' not in plan.names:
+        return
+    logins = Figure('SCRAM-SHA-256 logins per second of server CPU, without TLS', '/s', '≥ 3000')
+    messages = {mechanism: Figure(f'server CPU per session: {wording}, one message, without TLS', 'ms',
+                                  target)
+                for mechanism, wording, target in (
+                    ('NONE', 'no AUTH', ''),
+                    ('PLAIN', 'AUTH PLAIN, known by the cache', '≤ 1.2× no AUTH'))}
+    plan.talk('Frank: ' + logins.title)
+    with staged() as stage:
+        server = servers.frank_front(stage)
+        logins.values['Frank'] = 1 / plan.median(login_cpu, plan, server, server.clear,
+                                                 'SCRAM-SHA-256', 0)
+        for mechanism, figure in messages.items():
+            plan.talk('Frank: ' + figure.title)
+            port = server.port if mechanism == 'NONE' else server.clear
+            figure.values['Frank'] = plan.median(login_cpu, plan, server, port, mechanism,
+                                                 4096) * 1000
+    yield logins
+    yield from messages.values()
+
+
+def login_cpu(plan, server, port, mechanism, size):
+    """Seconds of the server's CPU a session."""
+    def sessions(count):
+        plan.driver('logins', port, count, mechanism, size, server.login, server.password_file)
+    sessions(20)
+    count, cpu = max(200, int(1000 * plan.seconds)), server.cpu_seconds()
+    sessions(count)
+    return (server.cpu_seconds() - cpu) / count
+
+
 def handshake_ms(plan, server):
     cpu = server.cpu_seconds()
     done = run(['openssl', 's_time', '-connect', f'127.0.0.1:{server.smtps}', '-new',
@@ -294,4 +328,4 @@ def read_reply(connection):
 
 
 GROUPS = {'accepted': accepted, 'relayed': relayed, 'latency': latency, 'retried': retried,
-          'tls': tls, 'memory': memory}
+          'tls': tls, 'auth': auth, 'memory': memory}

@@ -130,6 +130,17 @@ def frank_submission(stage):
     return frank(stage, users={LOGIN: PASSWORD})
 
 
+def frank_front(stage):
+    """A port in clear that lets users sign in, beside the one that needs no login."""
+    submission = stage.port()
+    routes = NOWHERE.format(stage.port()) + (
+        f'\nlisten clear {{ address 127.0.0.1:{submission}; tls off; auth required; '
+        'cleartext-auth yes; }')
+    measured = frank(stage, routes, users={LOGIN: PASSWORD})
+    measured.clear = submission
+    return measured
+
+
 def frank_retrying(stage, sink):
     """Mail for retry.test is refused for now, again and again; the rest waits for nobody."""
     return frank(stage, f'route *@retry.test {{ via smtp://127.0.0.1:{sink.port}; '
