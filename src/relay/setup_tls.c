@@ -46,10 +46,11 @@ static bool own_is_good(const struct config *config, const struct own_paths *pat
 }
 
 /* While we are still root: who makes it anew later is the user that we run as. */
-static bool give_away(
-    const struct config *config, const struct own_paths *paths, struct fault *fault_out)
+static bool give_away(const struct config *config, const struct own_paths *paths, bool state_is_new,
+    struct fault *fault_out)
 {
-	const char *const all[] = { paths->directory, paths->certificate, paths->key };
+	const char *const all[] = { paths->directory, paths->certificate, paths->key,
+		state_is_new ? config->state.path : paths->directory };
 	const struct passwd *user = config->user ? getpwnam(config->user) : NULL;
 
 	for (size_t i = 0; user && geteuid() == 0 && i < ARRAY_LEN(all); i++) {
@@ -65,7 +66,9 @@ static bool give_away(
 static bool make_own(
     const struct config *config, const struct own_paths *paths, struct fault *fault_out)
 {
-	if (mkdir(config->state.path, 0750) != 0 && errno != EEXIST) {
+	bool state_is_new = mkdir(config->state.path, 0750) == 0;
+
+	if (!state_is_new && errno != EEXIST) {
 		fault_set(fault_out, FAULT_LOCAL, "cannot make %s for the certificate: %s",
 		    config->state.path, strerror(errno));
 		return false;
@@ -76,7 +79,7 @@ static bool make_own(
 		return false;
 	}
 	return tls_self_signed(paths->directory, config->hostname, NULL, 0, OWN_DAYS, fault_out) &&
-	       give_away(config, paths, fault_out);
+	       give_away(config, paths, state_is_new, fault_out);
 }
 
 /* ---- contexts ---- */

@@ -78,16 +78,20 @@ def test_names_choose_the_certificate(stage):
 
 
 def test_ecdsa_and_rsa_stand_side_by_side(stage):
-    """The client's signature algorithms choose between two certificates for one name, with the
-    chain of each."""
+    """The client's signature algorithms choose between two certificates for one name, each with
+    what stands behind it in its own file."""
     names = 'relay.example.org'
+    ecdsa, behind = Certificate(stage, names), Certificate(stage, 'ca.example.org')
+    with open(ecdsa.certificate, 'a') as chain, open(behind.certificate) as more:
+        chain.write(more.read())
     frank = start(stage, block(Certificate(stage, names, rsa=True)) +
-                  block(Certificate(stage, rsa=True), 'rsa'), certificate=Certificate(stage, names))
-    for algorithms, kind in (('ECDSA+SHA256', 'id-ecPublicKey'),
-                             ('RSA-PSS+SHA256:RSA+SHA256', 'rsaEncryption')):
+                  block(Certificate(stage, rsa=True), 'rsa'), certificate=ecdsa)
+    for algorithms, kind, sent in (('ECDSA+SHA256', 'id-ecPublicKey', 2),
+                                   ('RSA-PSS+SHA256:RSA+SHA256', 'rsaEncryption', 1)):
         shown = handshake(frank.ports['usual'], '-sigalgs', algorithms, '-servername', names,
                           '-showcerts')
         check(f'PKEY: {kind}' in shown, shown)
+        check_equal(shown.count('-----BEGIN CERTIFICATE-----'), sent, f'{kind}: certificates sent')
 
 
 def test_our_own_certificate_is_made_and_kept(stage):
