@@ -3,10 +3,12 @@
 import os
 import re
 import shutil
+import ssl
 
 from peers import clients
 from peers.certificate import Certificate
 from peers.frank import Frank
+from peers.scripted import ScriptedServer
 from peers.stage import check, check_equal, run, wait_for
 
 LISTENERS = '''\
@@ -156,3 +158,21 @@ def test_changed_files_of_any_listener_are_loaded(stage):
 
 def pem(shown):
     return re.search(r'-----BEGIN CERTIFICATE-----.*?-----END', shown, re.S).group(0)
+
+
+def test_a_route_reaches_a_hop_that_stops_at_tls_1_0(stage):
+    """tls-policy legacy on a route; without it the message waits, and the log says why."""
+    certificate = Certificate(stage, rsa=True)
+    hop = ScriptedServer(stage, certificate=certificate, implicit_tls=True)
+    hop.context.minimum_version = hop.context.maximum_version = ssl.TLSVersion.TLSv1
+    hop.context.set_ciphers('AES128-SHA:@SECLEVEL=0')
+    route = ('route * {{ via smtps://127.0.0.1:{port}; tls-trust {trust}; {policy} '
+             'retry {{ first 1s; }} }}')
+    values = {'port': hop.port, 'trust': certificate.certificate}
+    frank = Frank(stage, routes=route.format(policy='', **values))
+    check_equal(clients.swaks(frank.port).returncode, 0, 'swaks')
+    frank.wait_event('hop-paused')
+    check_equal(len(hop.messages()), 0, 'messages at the hop')
+    check(frank.reload(routes=route.format(policy='tls-policy legacy;', **values)), 'in force')
+    frank.command('queue', 'run')
+    wait_for(hop.messages, 'the hop has the message', 30)
