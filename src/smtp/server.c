@@ -221,7 +221,8 @@ static void settle(struct smtp_server *s, unsigned owed, bool accepted)
 		break;
 	case SMTP_OWED_RCPT:
 		s->recipients += accepted;
-		s->commands -= accepted && s->commands > 0;
+		if (accepted)
+			smtp_server_forgive_command(s);
 		if (accepted)
 			smtp_server_enter(s, SMTP_PHASE_RCPT);
 		break;

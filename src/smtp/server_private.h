@@ -83,7 +83,10 @@ void smtp_server_begin_chunks(struct smtp_server *s, bool accepted);
 struct buf *smtp_server_defer(struct smtp_server *s);
 void smtp_server_undefer(struct smtp_server *s, struct buf *output);
 
-/* verbs.c: does what a command line says. */
+/* verbs.c: the command leads to a message, or is refused for no fault of the client's: it does not
+   count against commands_max. */
+void smtp_server_forgive_command(struct smtp_server *s);
+/* Does what a command line says. */
 void smtp_server_take_command(struct smtp_server *s, struct span line);
 
 /* verb_auth.c */

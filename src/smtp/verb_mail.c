@@ -133,6 +133,7 @@ void smtp_server_handle_rcpt(struct smtp_server *s, const struct smtp_command *c
 		smtp_server_reply(s, SMTP_REPLY_TOO_MANY_RECIPIENTS,
 		    "Too many recipients: %u are the limit; send the rest in another transaction",
 		    s->settings->recipients_max);
+		smtp_server_forgive_command(s);
 		return;
 	}
 	event.rcpt.address = path.address;

@@ -281,6 +281,11 @@ static void take_bdat(
 	smtp_server_enter_chunk(s, allowed);
 }
 
+void smtp_server_forgive_command(struct smtp_server *s)
+{
+	s->commands -= s->commands > 0;
+}
+
 /* Who talks on and on without a message is up to no good. Chunks bring one, QUIT ends it all. */
 static bool count_command(struct smtp_server *s, const struct verb_rule *rule)
 {
