@@ -308,6 +308,17 @@ def test_nodemailer_signs_in_with_a_password_and_a_token(stage):
                  for line in frank.wait_event('auth-succeeded', count=2)], ['PLAIN', 'XOAUTH2'])
 
 
+def test_openssl_s_client_by_hand(stage):
+    frank = front(stage)
+    frank.start()
+    for password, want in ((PASSWORD, b'235 2.7.0'), ('wrong', b'535 5.7.8')):
+        done = run(['openssl', 's_client', '-connect', f'127.0.0.1:{frank.submission}',
+                    '-starttls', 'smtp', '-quiet', '-ign_eof', '-CAfile',
+                    frank.certificate.certificate, '-verify_return_error'],
+                   stdin=f'EHLO c.example\r\nAUTH PLAIN {plain(LOGIN, password)}\r\nQUIT\r\n')
+        check(want in done.stdout, done.stdout.decode() + done.stderr.decode())
+
+
 # ---- SCRAM by hand ----
 
 def test_a_client_that_does_not_see_plus_is_warned(stage):
