@@ -124,6 +124,12 @@ static void assert_says(const char *text, const char *what)
 		fail_msg("\"%s\" is not in: %s", what, text);
 }
 
+static void assert_begins(const char *text, const char *what)
+{
+	if (strncmp(text, what, strlen(what)) != 0)
+		fail_msg("\"%s\" does not begin: %s", what, text);
+}
+
 static void assert_silent(const char *text, const char *what)
 {
 	if (strstr(text, what) != NULL)
@@ -143,19 +149,21 @@ static void a_user_is_added_checked_changed_and_removed(void **state)
 
 	run(&r, "check anna --users users --password-file right");
 	assert_int_equal(r.status, CLI_EXIT_DONE);
-	assert_string_equal(r.out, "right\n");
+	assert_begins(r.out, "right\n");
+	assert_says(r.out, "SCRAM-SHA-256  can be served");
+	assert_says(r.out, "CRAM-MD5       cannot");
 	run(&r, "check anna --users users --password-file wrong --json");
 	assert_int_equal(r.status, CLI_EXIT_FOUND);
-	assert_string_equal(r.out, "{\"name\":\"anna\",\"right\":false}\n");
+	assert_begins(r.out, "{\"name\":\"anna\",\"right\":false");
 
 	run_from(&r, "wrong", "passwd anna --users users --password-file -");
 	assert_int_equal(r.status, CLI_EXIT_DONE);
 	assert_string_equal(r.out, "anna has a new password.\n");
 	run(&r, "check anna --users users --password-file wrong --json");
 	assert_int_equal(r.status, CLI_EXIT_DONE);
-	assert_string_equal(r.out, "{\"name\":\"anna\",\"right\":true}\n");
+	assert_begins(r.out, "{\"name\":\"anna\",\"right\":true");
 	run(&r, "check anna --users users --password-file right");
-	assert_string_equal(r.out, "wrong\n");
+	assert_begins(r.out, "wrong\n");
 
 	run(&r, "remove anna --users users");
 	assert_int_equal(r.status, CLI_EXIT_DONE);
@@ -354,9 +362,9 @@ static void a_hopeless_check_says_why(void **state)
 	put("users", "anna:!\nbob:plain\n");
 	run(&r, "check anna --users users");
 	assert_int_equal(r.status, CLI_EXIT_FOUND);
-	assert_string_equal(r.out, "wrong: the user is locked\n");
+	assert_begins(r.out, "wrong: the user is locked\n");
 	run(&r, "check bob --users users");
-	assert_string_equal(r.out, "wrong: the user has no password hash that works\n");
+	assert_begins(r.out, "wrong: the user has no password hash that works\n");
 	run(&r, "check carl --users users --json");
 	assert_string_equal(r.out, "{\"name\":\"carl\",\"right\":false,"
 				   "\"why\":\"there is no such user\"}\n");
@@ -370,9 +378,9 @@ static void verifiers_go_with_the_old_password(void **state)
 		     "D+CSWLOshSulAsxiupA+qs2/fTE= # x\n");
 	run(&r, "passwd anna --users users --password-file right");
 	assert_int_equal(r.status, CLI_EXIT_DONE);
-	assert_says(r.err, "SCRAM verifiers");
 	get("users", text);
-	assert_silent(text, "SCRAM");
+	assert_silent(text, "SCRAM-SHA-1$");
+	assert_says(text, ":SCRAM-SHA-256$");
 	assert_says(text, " # x\n");
 }
 

@@ -232,7 +232,7 @@ static void test_a_listener_is_found_by_its_address_and_serves_two_kinds_of_clie
 	assert_ptr_equal(setup_listener_at(setup, &other), &setup->config->listeners[0]);
 	((struct sockaddr_in *)&other.socket)->sin_port = 1;
 	assert_null(setup_listener_at(setup, &other));
-	assert_null(setup->servers[0][0].auth_mechanisms);
+	assert_string_equal(setup->servers[0][0].auth_mechanisms, "");
 	assert_int_equal(setup->servers[0][0].size_max_bytes, 1048576);
 	assert_true(setup->servers[1][0].auth_required);
 	assert_false(setup->servers[1][1].auth_required);
