@@ -86,6 +86,8 @@ static const struct row {
 	    "The sender was told that the message is late." },
 	[EVENT_HOP_PAUSED] = { "hop-paused", LOG_LEVEL_ERROR,
 	    "A next hop cannot be used; its mail waits. The text says what to do." },
+	[EVENT_HOP_WAITS] = { "hop-waits", LOG_LEVEL_INFO,
+	    "The mail of a next hop waits for a new OAuth token, which is on its way." },
 	[EVENT_HOP_RESUMED] = { "hop-resumed", LOG_LEVEL_INFO,
 	    "A next hop that was paused works again." },
 	[EVENT_HOP_CROWDED] = { "hop-crowded", LOG_LEVEL_WARNING,

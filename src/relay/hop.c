@@ -35,6 +35,7 @@ void hop_forgive(struct hop *hop)
 	hop->failures = hop->pauses = 0;
 	hop->paused_until_ms = 0;
 	hop->pause_told = false;
+	hop->refused_slot = 0;
 	hop->trouble = UPSTREAM_TROUBLE_NONE;
 	hop->why[0] = '\0';
 }
@@ -138,7 +139,7 @@ bool hop_is_crowded(struct hop *hop, const char *text, unsigned open, int64_t no
 
 bool hop_lacks_token(struct hop *hop, const char *text, bool broken, int64_t now_ms)
 {
-	bool news = !hop->pause_told;
+	bool news = !hop->pause_told || (broken && hop->pauses == 0);
 
 	hop->proved = false;
 	hop->paused_until_ms = now_ms + HOP_PAUSE_MAX_MS;
@@ -153,6 +154,35 @@ void hop_has_token(struct hop *hop, int64_t now_ms)
 {
 	if (hop->trouble == UPSTREAM_TROUBLE_TOKEN && hop_is_paused(hop, now_ms))
 		hop->paused_until_ms = now_ms; /* one delivery finds out */
+}
+
+void hop_login_refused(struct hop *hop, uint64_t slot)
+{
+	hop->refused_slot = slot;
+}
+
+bool hop_pauses_with(struct hop *hop, const struct hop *refused)
+{
+	char text[sizeof(hop->why)];
+	int64_t until = refused->paused_until_ms + HOP_SIBLING_REST_MS;
+	bool news = !hop->pause_told;
+
+	hop->proved = false;
+	hop->refused_slot = refused->refused_slot;
+	hop->failures = refused->failures;
+	hop->pauses = refused->pauses;
+	if (hop->paused_until_ms < until)
+		hop->paused_until_ms = until;
+	snprintf(text, sizeof(text), "%.200s has the same account and was refused: %.700s",
+	    refused->key, refused->why);
+	news |= set_why(hop, UPSTREAM_TROUBLE_AUTH, text);
+	hop->pause_told = true;
+	return news;
+}
+
+bool hop_is_proof(const struct hop *hop, uint64_t slot)
+{
+	return slot > hop->refused_slot;
 }
 
 bool hop_works(struct hop *hop)

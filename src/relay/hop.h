@@ -15,10 +15,14 @@
 #define HOP_READY_MAX 1000 /* deliveries of one hop in memory */
 #define HOP_PAUSE_FIRST_MS 60000
 #define HOP_PAUSE_MAX_MS (30 * 60 * 1000)
-#define HOP_FAILURES_MAX 3        /* failed connections in a row open the circuit */
-#define HOP_QUICK_RETRY_MS 1000   /* before that */
-#define HOP_CROWDED_REST_MS 10000 /* when the hop complains of too many, and none of ours is open  \
-				   */
+#define HOP_FAILURES_MAX 3      /* failed connections in a row open the circuit */
+#define HOP_QUICK_RETRY_MS 1000 /* before that */
+#define HOP_SIBLING_REST_MS                                                                        \
+	5000 /* longer than the hop whose login was refused: that one probes                       \
+	      */
+#define HOP_CROWDED_REST_MS                                                                        \
+	10000 /* when the hop complains of too many, and none of ours is open                      \
+	       */
 
 struct hop_slot {
 	struct list link;
@@ -26,6 +30,7 @@ struct hop_slot {
 	uint64_t id;
 	unsigned lane;
 	bool busy;
+	bool signed_in;      /* a session of it was let in with the account */
 	unsigned out;        /* deliveries that are not answered */
 	unsigned generation; /* of the setup that its job was given under */
 };
@@ -47,6 +52,9 @@ struct hop {
 	bool dirty;               /* to be looked at before the turn ends */
 	unsigned frozen;          /* operators who change its mail: none comes into memory */
 
+	/* Its login was refused: sessions of slots up to this one are older, and what they still
+	   achieve proves nothing. 0: it was not. */
+	uint64_t refused_slot;
 	bool proved;       /* a session was ready since the last trouble: more may be opened */
 	unsigned failures; /* connections, in a row */
 	unsigned pauses;   /* in a row */
@@ -96,7 +104,14 @@ bool hop_is_crowded(struct hop *hop, const char *text, unsigned open, int64_t no
 bool hop_lacks_token(struct hop *hop, const char *text, bool broken, int64_t now_ms);
 /* ... and now it has one: the pause, if it was for that, is over. */
 void hop_has_token(struct hop *hop, int64_t now_ms);
-/* A session is ready, or a delivery went through. True: it was paused before. */
+/* After hop_failed(): it was the login that was refused. slot is the last one opened. */
+void hop_login_refused(struct hop *hop, uint64_t slot);
+/* Another hop has the same account at the same server, where its login was refused: paused with it,
+   HOP_SIBLING_REST_MS longer. True: as above. */
+bool hop_pauses_with(struct hop *hop, const struct hop *refused);
+/* A session of this slot is ready, or a delivery went through. */
+bool hop_is_proof(const struct hop *hop, uint64_t slot);
+/* ... and that is proof. True: it was paused before. */
 bool hop_works(struct hop *hop);
 
 #endif

@@ -38,6 +38,7 @@ enum job_progress_kind {
 	JOB_ATTEMPTED, /* delivery: recipients have their states and replies */
 	JOB_UNREACHED, /* delivery: nothing was said about it */
 	JOB_DAMAGED,   /* delivery: its body is damaged */
+	JOB_READY,     /* the hop has let us in with the account; more will follow */
 	JOB_IDLE,      /* all items are answered; the connection is warm */
 	JOB_CLOSED,    /* the slot is gone; all items are answered */
 };
@@ -55,6 +56,7 @@ struct job_progress {
 					     reverse-path, and put into From; NULL: nothing */
 	/* CLOSED: */
 	enum upstream_trouble trouble;
+	bool login_refused; /* the hop said no to the login itself */
 	char text[1024];
 	struct buf token; /* secret: with trouble TOKEN, the one that the hop refused */
 	/* IDLE, CLOSED: what is known now. */

@@ -49,6 +49,7 @@ struct hop *schedule_hop(struct schedule *s, struct span key)
 	hop_set_setup(hop, setup_hop_by_key(s->setup, key), schedule_clock_ms(s));
 	map_set(s->hops, key, hop);
 	list_append(&s->hop_list, &hop->link);
+	schedule_join_siblings(s, hop);
 	return hop;
 }
 
@@ -294,6 +295,7 @@ bool schedule_forget_hop(struct schedule *s, struct span key)
 	s->learned_news = true;
 	hop_set_setup(hop, hop->setup, schedule_clock_ms(s));
 	schedule_is_due_at(s, hop, schedule_now_ms(s));
+	schedule_release_siblings(s, hop);
 	return true;
 }
 

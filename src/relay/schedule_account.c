@@ -19,17 +19,22 @@ int64_t schedule_pause_ends_ms(struct schedule *s, const struct hop *hop)
 
 /* ---- log ---- */
 
-static void log_paused(struct schedule *s, const struct hop *hop)
+static void log_trouble(struct schedule *s, const struct hop *hop, enum event event)
 {
 	struct log_line line;
 	char until[MOMENT_TEXT_MAX];
 
-	event_begin(&line, EVENT_HOP_PAUSED);
+	event_begin(&line, event);
 	log_text(&line, "hop", hop->key);
 	log_text(&line, "trouble", upstream_trouble_name(hop->trouble));
 	log_text(&line, "text", hop->why);
 	log_text(&line, "until", moment_format_rfc3339(schedule_pause_ends_ms(s, hop), until));
 	log_end(&line);
+}
+
+void schedule_log_paused(struct schedule *s, const struct hop *hop)
+{
+	log_trouble(s, hop, EVENT_HOP_PAUSED);
 }
 
 static void log_crowded(const struct hop *hop)
@@ -43,16 +48,21 @@ static void log_crowded(const struct hop *hop)
 	log_end(&line);
 }
 
-void schedule_works(struct hop *hop)
+void schedule_log_resumed(const struct hop *hop)
 {
 	struct log_line line;
-	bool was_in_trouble = hop_works(hop);
 
-	if (!was_in_trouble)
-		return;
 	event_begin(&line, EVENT_HOP_RESUMED);
 	log_text(&line, "hop", hop->key);
 	log_end(&line);
+}
+
+void schedule_works(const struct hop_slot *slot)
+{
+	struct hop *hop = slot->hop;
+
+	if (hop_is_proof(hop, slot->id) && hop_works(hop))
+		schedule_log_resumed(hop);
 }
 
 /* ---- tokens ---- */
@@ -83,8 +93,10 @@ enum oauth_token_state schedule_find_token(
 static void lack_token(
     struct schedule *s, struct hop *hop, const char *text, enum oauth_token_state state)
 {
-	if (hop_lacks_token(hop, text, state == OAUTH_TOKEN_BROKEN, schedule_clock_ms(s)))
-		log_paused(s, hop);
+	bool broken = state == OAUTH_TOKEN_BROKEN;
+
+	if (hop_lacks_token(hop, text, broken, schedule_clock_ms(s)))
+		log_trouble(s, hop, broken ? EVENT_HOP_PAUSED : EVENT_HOP_WAITS);
 	schedule_release_hop(s, hop);
 }
 
@@ -158,12 +170,16 @@ static bool replace_token(struct schedule *s, struct hop *hop, const struct setu
 	return true;
 }
 
-static void pause_hop(
-    struct schedule *s, struct hop *hop, enum upstream_trouble trouble, const char *text)
+static void pause_hop(struct schedule *s, struct hop *hop, enum upstream_trouble trouble,
+    const struct job_progress *p)
 {
-	if (hop_failed(hop, trouble, text, schedule_clock_ms(s), random_u64()))
-		log_paused(s, hop);
+	if (hop_failed(hop, trouble, p->text, schedule_clock_ms(s), random_u64()))
+		schedule_log_paused(s, hop);
 	schedule_release_hop(s, hop);
+	if (!p->login_refused)
+		return;
+	hop_login_refused(hop, s->last_slot);
+	schedule_pause_siblings(s, hop);
 }
 
 static void crowd_hop(struct schedule *s, struct hop *hop, const char *text)
@@ -186,10 +202,10 @@ void schedule_trouble(struct schedule *s, struct hop *hop, const struct job_prog
 		break;
 	case UPSTREAM_TROUBLE_TOKEN:
 		if (!account || !account->oauth || !replace_token(s, hop, account, p))
-			pause_hop(s, hop, UPSTREAM_TROUBLE_AUTH, p->text);
+			pause_hop(s, hop, UPSTREAM_TROUBLE_AUTH, p);
 		break;
 	case UPSTREAM_TROUBLE_AUTH:
-		pause_hop(s, hop, p->trouble, p->text);
+		pause_hop(s, hop, p->trouble, p);
 		if (account && s->on_refused)
 			s->on_refused(s->refused_owner, account);
 		break;
@@ -199,7 +215,7 @@ void schedule_trouble(struct schedule *s, struct hop *hop, const struct job_prog
 	case UPSTREAM_TROUBLE_TLS:
 	case UPSTREAM_TROUBLE_AUTH_TEMPORARY:
 	case UPSTREAM_TROUBLE_LOCAL:
-		pause_hop(s, hop, p->trouble, p->text);
+		pause_hop(s, hop, p->trouble, p);
 		break;
 	}
 	schedule_wake_in(s, hop->paused_until_ms - schedule_clock_ms(s));

@@ -123,6 +123,8 @@ static bool give_job(struct schedule *s, struct hop *hop)
 	struct buf token;
 	struct job *job;
 
+	if (schedule_waits_for_sibling(s, hop))
+		return false;
 	if (size == 0) {
 		schedule_wake_in(s, pacing_rate_wait_ms(&hop->rate, &hop->setup->rate));
 		return false;
@@ -279,6 +281,8 @@ static void on_closed(struct schedule *s, struct hop_slot *slot, const struct jo
 		return; /* a job has crossed this news: the lane opens the slot again for it */
 	close_slot(s, slot);
 	schedule_trouble(s, hop, p);
+	if (!hop->proved)
+		schedule_touch_siblings(s, hop);
 }
 
 static void on_delivery(struct schedule *s, struct hop_slot *slot, struct job_progress *p)
@@ -293,7 +297,7 @@ static void on_delivery(struct schedule *s, struct hop_slot *slot, struct job_pr
 	hop->out--;
 	switch (p->kind) {
 	case JOB_ATTEMPTED:
-		schedule_works(hop);
+		schedule_works(slot);
 		if (p->connection_limit)
 			pacing_width_lower_ceiling(&hop->width, hop->slot_count);
 		else
@@ -310,6 +314,7 @@ static void on_delivery(struct schedule *s, struct hop_slot *slot, struct job_pr
 		list_prepend(&hop->ready, &delivery->link);
 		hop->ready_count++;
 		break;
+	case JOB_READY:
 	case JOB_IDLE:
 	case JOB_CLOSED:
 		assert(!"progress without a delivery");
@@ -330,9 +335,13 @@ void schedule_progress(struct schedule *s, struct job_progress *progress)
 	case JOB_UNREACHED:
 		on_delivery(s, slot, progress);
 		break;
+	case JOB_READY:
+		slot->signed_in = true;
+		schedule_login_works(s, slot);
+		break;
 	case JOB_IDLE:
 		slot->busy = false;
-		schedule_works(hop);
+		schedule_works(slot);
 		break;
 	case JOB_CLOSED:
 		on_closed(s, slot, progress);

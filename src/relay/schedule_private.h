@@ -5,7 +5,8 @@
 /*
  * What the files of the schedule share: schedule.c (hops, what is in memory, the turn, life),
  * schedule_store.c (questions to the keeper, and results) and schedule_job.c (jobs for slots, and
- * what comes back) and schedule_account.c (hops in trouble, tokens).
+ * what comes back), schedule_account.c (hops in trouble, tokens) and schedule_sibling.c (hops that
+ * share an account at one server).
  */
 
 #include "relay/schedule.h"
@@ -58,7 +59,27 @@ enum oauth_token_state schedule_find_token(
 bool schedule_sign_in(struct schedule *s, struct hop *hop, struct buf *token_out);
 /* What the end of a session says of the hop. */
 void schedule_trouble(struct schedule *s, struct hop *hop, const struct job_progress *p);
-/* A session is ready, or a delivery went through. */
-void schedule_works(struct hop *hop);
+/* A session of this slot is ready, or a delivery went through. */
+void schedule_works(const struct hop_slot *slot);
+void schedule_log_paused(struct schedule *s, const struct hop *hop);
+void schedule_log_resumed(const struct hop *hop);
+
+/* ---- schedule_sibling.c ---- */
+
+/* Siblings are hops that sign in as the same account at the same server (the first of their via):
+   several routes lead there. A refused login is one for all of them, and servers lock accounts. */
+
+/* The hop's login was refused, and it is paused: so are its siblings. */
+void schedule_pause_siblings(struct schedule *s, struct hop *hop);
+/* The hop is new: a pause of its siblings is its own. */
+void schedule_join_siblings(struct schedule *s, struct hop *hop);
+/* A session of this slot was let in: siblings that wait for it, or were paused, may go on. */
+void schedule_login_works(struct schedule *s, const struct hop_slot *slot);
+/* The login may be tried: siblings that were paused for it are so no more. */
+void schedule_release_siblings(struct schedule *s, struct hop *hop);
+/* They are looked at before the turn ends: one of them may have waited for this hop. */
+void schedule_touch_siblings(struct schedule *s, const struct hop *hop);
+/* A sibling is about to find out whether the login works. */
+bool schedule_waits_for_sibling(struct schedule *s, const struct hop *hop);
 
 #endif

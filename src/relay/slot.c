@@ -18,6 +18,7 @@ static void destroy(struct slot *slot, enum upstream_trouble trouble, const char
 	slot_return_rest(slot);
 	p = slot_make_progress(slot, JOB_CLOSED);
 	p->trouble = trouble;
+	p->login_refused = slot->login_refused;
 	snprintf(p->text, sizeof(p->text), "%s", text ? text : "");
 	if (trouble == UPSTREAM_TROUBLE_TOKEN) {
 		p->token = slot->token;
@@ -148,6 +149,8 @@ void slot_go_idle(struct slot *slot)
 static void on_ready(struct slot *slot)
 {
 	slot->learned_news |= slot->state == SLOT_CONNECTING;
+	if (slot->state == SLOT_CONNECTING && slot->hop->account)
+		lane_tell_control(slot->lane, &slot_make_progress(slot, JOB_READY)->mail);
 	if (slot->state == SLOT_TRANSACTION && slot->about_us != UPSTREAM_TROUBLE_NONE) {
 		if (slot_count_decided(slot) > 0)
 			slot_report_item(slot, JOB_ATTEMPTED); /* what was refused for good is */
@@ -226,6 +229,7 @@ static void on_failed(struct slot *slot, const struct upstream_event *event)
 	if (slot->ended_by_message || (has_item && slot_count_decided(slot) == slot->item->count))
 		trouble = UPSTREAM_TROUBLE_NONE;
 	slot->ended_by_message = false;
+	slot->login_refused = event->login_refused;
 	slot->learned_news = true;
 	if (slot->state == SLOT_TRANSACTION && has_item && slot->mail_answered) {
 		slot_decide_ourselves(slot, SPOOL_RECIPIENT_WAITING, event->text);

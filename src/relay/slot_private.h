@@ -67,6 +67,7 @@ struct slot {
 	bool connection_limit;
 	bool mail_answered;
 	bool ended_by_message; /* the session was given up, and the hop is not at fault */
+	bool login_refused;    /* the session ended so */
 };
 
 /* ---- slot.c ---- */

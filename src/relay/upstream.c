@@ -60,6 +60,7 @@ void upstream_fail(
 		.stage = stage,
 		.text = u->trouble_text,
 		.reply = reply,
+		.login_refused = u->login_refused,
 	};
 
 	u->learned->last_failure_ms = net_loop_wall_ms(u->loop);

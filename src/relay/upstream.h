@@ -96,6 +96,7 @@ struct upstream_event {
 	enum smtp_client_stage stage;
 	const char *text;
 	const struct smtp_received_reply *reply; /* FAILED: the hop's words, or NULL */
+	bool login_refused; /* FAILED: the hop was shown a login, and said no to it for good */
 };
 
 /* The callback may not destroy the upstream, except in FAILED and CLOSED, where it must. */

@@ -100,6 +100,7 @@ static void give_up(struct upstream *u, const struct sasl_ladder_action *action,
     const struct smtp_received_reply *reply)
 {
 	u->learned->mechanism[0] = '\0';
+	u->login_refused = action->trouble == SASL_TROUBLE_REFUSED;
 	upstream_set_trouble(
 	    u, trouble_of(u, action->trouble), "%s: %s", u->peer, action->sentence);
 	if (reply)

@@ -39,6 +39,7 @@ struct upstream {
 	char peer[300];
 	char trouble_text[1024];
 	enum upstream_trouble trouble;
+	bool login_refused;
 
 	upstream_observe_fn *observe;
 	void *observe_context;

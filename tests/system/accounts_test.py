@@ -3,6 +3,7 @@
 import base64
 import os
 import threading
+import time
 
 from peers import clients, scripted
 from peers.certificate import Certificate
@@ -102,6 +103,127 @@ def test_a_password_command_that_hangs_stops_nothing(stage):
     check('has not ended after 10 s: talk' in refused, refused)
     send(frank)
     hop.wait_messages(21)
+
+
+def three_routes(stage, hop, account):
+    """One account at one server, chosen by three routes that differ in something else."""
+    via = f'via smtp://127.0.0.1:{hop.port}; account {account}; {IN_CLEAR}'
+    return ' '.join(f'route *@{letter}.example {{ {via} connections-max {number}; }}'
+                    for number, letter in enumerate('abc', 1))
+
+
+def send_by_three_routes(frank, count):
+    with clients.connect(frank.port) as client:
+        for i in range(count):
+            client.sendmail(clients.SENDER, [f'x@{"abc"[i % 3]}.example'], clients.MESSAGE)
+
+
+def all_paused(frank):
+    items = frank.json('hop', 'list')['items']
+    return len(items) == 3 and all('535 5.7.8' in item.get('why', '') for item in items)
+
+
+def test_a_refused_account_is_left_alone_by_every_route(stage):
+    hop = ScriptedServer(stage, ehlo=['AUTH PLAIN', 'PIPELINING'], users={'test': 'new'})
+    frank = Frank(stage, three_routes(stage, hop, 'up'),
+                  extra=f'account up {{ login test; password-file {secret(stage)}; }}')
+    began = time.time()
+    send_by_three_routes(frank, 30)
+    wait_for(lambda: all_paused(frank), 'all three are paused')
+    check_equal(len(hop.logins()), 1, 'one route has asked for all of them')
+    items = sorted(frank.json('hop', 'list')['items'], key=lambda item: item['paused_until'])
+    for item in items[1:]:
+        check(item['why'].startswith(f'{items[0]["hop"]} has the same account and was refused: '),
+              item['why'])
+        check(item['paused_until'] > items[0]['paused_until'], 'the first of them probes')
+    status = frank.command('status')
+    check_equal(status.returncode, 1, 'somebody is needed')
+    check_equal(status.stdout.count(b'535 5.7.8') >= 3, True, status.stdout.decode())
+    wait_for(lambda: time.time() > began + 60, 'the minute is over', timeout=70)
+    check(len(hop.logins()) <= 2, f'{len(hop.logins())} attempts in a minute')
+    wait_for(lambda: len(hop.logins()) == 2, 'one probes', timeout=30)
+    wait_for(lambda: all_paused(frank), 'and all are paused again')
+    # Forgetting a sibling frees all: the first who asks decides again.
+    frank.command('hop', 'forget', items[2]['hop'])
+    wait_for(lambda: len(hop.logins()) == 3 and all_paused(frank), 'one attempt more')
+    # So does a reload.
+    check(frank.reload(), 'the reload is taken')
+    wait_for(lambda: len(hop.logins()) == 4 and all_paused(frank), 'and another one')
+    check_equal(hop.messages(), [])
+    hop.users['test'] = 'secret'
+    frank.command('hop', 'forget', items[1]['hop'])
+    hop.wait_messages(30)
+    frank.wait_queue_empty()
+    check_equal([item['hop'] for item in frank.json('hop', 'list')['items'] if 'why' in item], [])
+
+
+test_a_refused_account_is_left_alone_by_every_route.timeout = 240
+
+
+def test_mail_for_a_new_hop_waits_with_its_siblings(stage):
+    hop = ScriptedServer(stage, ehlo=['AUTH PLAIN', 'PIPELINING'], users={'test': 'new'})
+    frank = Frank(stage, three_routes(stage, hop, 'up'),
+                  extra=f'account up {{ login test; password-file {secret(stage)}; }}')
+    for letter in 'abc':
+        with clients.connect(frank.port) as client:
+            client.sendmail(clients.SENDER, [f'x@{letter}.example'], clients.MESSAGE)
+        frank.wait_event('hop-paused', '535 5.7.8', count='abc'.index(letter) + 1)
+    check_equal(len(hop.logins()), 1)
+    # With another account, or at another server, nothing is shared.
+    other = ScriptedServer(stage, ehlo=['AUTH PLAIN'], users={'test': 'secret'})
+    frank.configure(routes=f'route * {{ via smtp://127.0.0.1:{other.port}; account up; {IN_CLEAR} }}')
+    check(frank.reload(), 'the reload is taken')
+    other.wait_messages(3)
+
+
+def test_sessions_from_before_a_refusal_prove_nothing(stage):
+    gate = threading.Event()
+
+    def hold(session, content):
+        if session.messages:
+            check(gate.wait(20), 'the test lets it go')
+        return '250 2.0.0 Ok'
+    hop = ScriptedServer(stage, ehlo=['AUTH PLAIN'], users={'test': 'secret'}, replies={'.': hold})
+    frank = Frank(stage, three_routes(stage, hop, 'up'),
+                  extra=f'account up {{ login test; password-file {secret(stage)}; }}')
+
+    def say(letter):
+        with clients.connect(frank.port) as client:
+            client.sendmail(clients.SENDER, [f'x@{letter}.example'], clients.MESSAGE)
+    say('a')
+    hop.wait_messages(1)
+    frank.wait_queue_empty()
+    say('a')
+    wait_for(lambda: hop.sessions[0].verbs().count('DATA') == 2, 'a message is under way')
+    hop.users['test'] = 'another'
+    say('b')
+    frank.wait_event('hop-paused', '535 5.7.8', count=2)
+    gate.set()
+    hop.wait_messages(2)
+    frank.wait_event('delivered', count=2)
+    say('a')
+    frank.wait_event('message-accepted', count=4)
+    wait_for(lambda: sum('why' in item for item in frank.json('hop', 'list')['items']) == 2,
+             'both are paused still')
+    check_equal((len(hop.logins()), len(hop.messages())), (2, 2))
+    check_equal(frank.events('hop-resumed'), [])
+
+
+def test_a_slow_first_message_of_one_route_holds_no_other_up(stage):
+    gate = threading.Event()
+
+    def hold(session, content):
+        if session.number == 0:
+            check(gate.wait(20), 'the test lets it go')
+        return '250 2.0.0 Ok'
+    hop = ScriptedServer(stage, ehlo=['AUTH PLAIN'], replies={'.': hold})
+    frank = Frank(stage, three_routes(stage, hop, 'up'),
+                  extra=f'account up {{ login test; password-file {secret(stage)}; }}')
+    send_by_three_routes(frank, 3)
+    hop.wait_messages(2)
+    wait_for(lambda: len(frank.queue()) == 1, 'one is left')
+    gate.set()
+    hop.wait_messages(3)
 
 
 # ---- the ladder

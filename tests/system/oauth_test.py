@@ -413,10 +413,14 @@ def test_a_hop_that_rejects_a_token_gets_another_one_once(stage):
     hop.wait_messages(2)
     check_equal(len(provider.refreshes()), 1)
     frank.wait_queue_empty()
+    # What mends itself calls nobody.
+    frank.wait_event('hop-waits', 'level=info', 'a new token is being asked for')
+    check_equal(frank.events('hop-paused'), [])
     hop.replies['AUTH'] = '535 5.7.3 Authentication unsuccessful'
     send(frank)
     wait_for(lambda: any('5.7.3' in item.get('why', '') for item in frank.json('hop', 'list')['items']),
              'the hop is paused', timeout=20)
+    frank.wait_event('hop-paused', 'level=error', '5.7.3')
     check(len(provider.refreshes()) <= 2, 'a token that is new is not refreshed again and again')
 
 

@@ -242,6 +242,44 @@ static void test_a_crowded_hop_without_any_of_ours_rests(void **state)
 	hop_destroy(&hop);
 }
 
+static void test_a_sibling_is_paused_longer_than_the_hop_that_was_refused(void **state)
+{
+	struct hop *hop = make(), *sibling = make();
+
+	hop_works(sibling);
+	fail_at(hop, UPSTREAM_TROUBLE_AUTH, "535 5.7.8 no", NOW);
+	hop_login_refused(hop, 7);
+	assert_true(hop_pauses_with(sibling, hop));
+	assert_int_equal(sibling->paused_until_ms, hop->paused_until_ms + HOP_SIBLING_REST_MS);
+	assert_non_null(strstr(sibling->why, hop->key));
+	assert_non_null(strstr(sibling->why, "535 5.7.8 no"));
+	assert_false(sibling->proved);
+	assert_false(hop_is_proof(sibling, 7));
+	assert_true(hop_is_proof(sibling, 8));
+	assert_false(hop_pauses_with(sibling, hop)); /* no news */
+	/* The curve goes on where the one who asked stood. */
+	fail_at(sibling, UPSTREAM_TROUBLE_AUTH, "535 5.7.8 no", sibling->paused_until_ms);
+	assert_int_equal(sibling->pauses, 2);
+	assert_true(hop_works(sibling));
+	assert_true(hop_is_proof(sibling, 1));
+	hop_destroy(&hop);
+	hop_destroy(&sibling);
+}
+
+static void test_a_sibling_with_a_longer_pause_keeps_it(void **state)
+{
+	struct hop *hop = make(), *sibling = make();
+
+	for (int64_t now = NOW; sibling->pauses < 3; now = sibling->paused_until_ms)
+		fail_at(sibling, UPSTREAM_TROUBLE_TLS, "no TLS", now);
+	fail_at(hop, UPSTREAM_TROUBLE_AUTH, "535 5.7.8 no", NOW);
+	hop_login_refused(hop, 7);
+	hop_pauses_with(sibling, hop);
+	assert_true(sibling->paused_until_ms > hop->paused_until_ms + HOP_SIBLING_REST_MS);
+	hop_destroy(&hop);
+	hop_destroy(&sibling);
+}
+
 static void test_a_hop_without_a_token_waits_until_there_is_one(void **state)
 {
 	struct hop *hop = make();
@@ -251,6 +289,7 @@ static void test_a_hop_without_a_token_waits_until_there_is_one(void **state)
 	assert_false(hop_lacks_token(hop, "a refresh is under way", false, NOW + 1));
 	assert_true(hop_is_paused(hop, NOW + MINUTE));
 	assert_int_equal(hop->pauses, 0); /* nobody is needed */
+	assert_true(hop_lacks_token(hop, "a refresh is under way", true, NOW + 2)); /* louder */
 	assert_true(hop_lacks_token(hop, "frank token login up", true, NOW + 2));
 	assert_int_equal(hop->pauses, 1);
 	hop_has_token(hop, NOW + 3);
@@ -288,6 +327,8 @@ int main(void)
 		cmocka_unit_test(test_a_long_reason_is_cut_and_still_told_once),
 		cmocka_unit_test(test_a_crowded_hop_gets_fewer_connections_and_no_pause),
 		cmocka_unit_test(test_a_crowded_hop_without_any_of_ours_rests),
+		cmocka_unit_test(test_a_sibling_is_paused_longer_than_the_hop_that_was_refused),
+		cmocka_unit_test(test_a_sibling_with_a_longer_pause_keeps_it),
 		cmocka_unit_test(test_a_hop_without_a_token_waits_until_there_is_one),
 		cmocka_unit_test(test_a_token_does_not_end_a_pause_for_another_reason),
 	};
