@@ -63,10 +63,11 @@ struct hop {
 	enum upstream_trouble trouble;
 	char why[1024]; /* what to do about it; empty: nothing is wrong */
 
-	bool leasing;        /* a lease is under way */
-	bool lease_was_old;  /* the last one brought mail that had been tried before */
-	int64_t leased_ms;   /* wall: when the last one came */
-	int64_t next_due_ms; /* wall: when something on disk may be due; 0: nothing known */
+	bool leasing;             /* a lease is under way */
+	int64_t gives_back_at_ms; /* wall: its mail that was last given back is posted then */
+	bool lease_was_old;       /* the last one brought mail that had been tried before */
+	int64_t leased_ms;        /* wall: when the last one came */
+	int64_t next_due_ms;      /* wall: when something on disk may be due; 0: nothing known */
 	/* As the store said last, for status. */
 	uint64_t waiting, held;
 	int64_t oldest_ms;

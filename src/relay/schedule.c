@@ -126,6 +126,7 @@ void schedule_take_in_hand(struct schedule *s, struct spool_delivery *delivery)
 	}
 	schedule_is_due_at(s, hop, delivery->next_attempt_ms);
 	schedule_release(s, delivery);
+	hop->gives_back_at_ms = s->release_at_ms;
 }
 
 void schedule_release_hop(struct schedule *s, struct hop *hop)
@@ -137,6 +138,7 @@ void schedule_release_hop(struct schedule *s, struct hop *hop)
 		hop->ready_count--;
 		schedule_is_due_at(s, hop, delivery->next_attempt_ms);
 		schedule_release(s, delivery);
+		hop->gives_back_at_ms = s->release_at_ms;
 	}
 }
 

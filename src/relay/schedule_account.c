@@ -114,13 +114,10 @@ bool schedule_sign_in(struct schedule *s, struct hop *hop, struct buf *token_out
 	return false;
 }
 
-/* What the pause gave back to the store is asked for once it is there, not by the next survey. */
 static void release_pause(struct schedule *s, struct hop *hop)
 {
-	int64_t now = schedule_now_ms(s);
-
 	hop_has_token(hop, schedule_clock_ms(s));
-	schedule_is_due_at(s, hop, (s->release_at_ms > now ? s->release_at_ms : now) + 1);
+	schedule_is_due_at(s, hop, schedule_now_ms(s));
 }
 
 void schedule_token_changed(struct schedule *s, struct span label)

@@ -121,6 +121,10 @@ void schedule_start_lease(struct schedule *s, struct hop *hop, size_t max)
 {
 	struct lease_query *q = MEM_NEW(struct lease_query);
 
+	/* What the hop gave back a moment ago must be there before it is asked for: otherwise the
+	   next survey would be the first to find it. */
+	if (s->release_count > 0 && hop->gives_back_at_ms == s->release_at_ms)
+		schedule_release_at_once(s);
 	spool_text_set(&q->hop, span_from_string(hop->key));
 	q->now_ms = schedule_now_ms(s);
 	q->max = max;
