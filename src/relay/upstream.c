@@ -365,6 +365,7 @@ struct upstream *upstream_create(struct net_loop *loop, const struct upstream_se
 	u->on_event = on_event;
 	u->owner = owner;
 	buf_init_secret(&u->payload, SMTP_CLIENT_PAYLOAD_MAX * 2);
+	conceal_init(&u->conceal);
 	upstream_start_via(u);
 	return u;
 }
@@ -376,6 +377,7 @@ void upstream_destroy(struct upstream **u)
 	resolver_cancel(&(*u)->resolver);
 	upstream_forget_session(*u);
 	buf_fini(&(*u)->payload);
+	conceal_fini(&(*u)->conceal);
 	mem_free(*u);
 	*u = NULL;
 }

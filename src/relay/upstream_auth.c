@@ -231,6 +231,16 @@ static void climb(struct upstream *u)
 	take_action(u, NULL);
 }
 
+/* A hop that repeats what it was sent shows it to nobody. Not before now: the list of extensions is
+   no place for a secret, and a word of it may look like one. */
+static void conceal_credentials(struct upstream *u)
+{
+	conceal_fini(&u->conceal);
+	conceal_add(&u->conceal, u->settings.password);
+	conceal_add(&u->conceal, u->settings.token);
+	smtp_client_conceal(&u->client, &u->conceal);
+}
+
 void upstream_auth_begin(struct upstream *u)
 {
 	u->learned->greeted = true;
@@ -239,6 +249,7 @@ void upstream_auth_begin(struct upstream *u)
 		smtp_client_auth_none(&u->client);
 		return;
 	}
+	conceal_credentials(u);
 	assert(!u->auth);
 	u->auth = create(u);
 	climb(u);

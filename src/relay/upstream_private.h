@@ -44,7 +44,8 @@ struct upstream {
 	upstream_observe_fn *observe;
 	void *observe_context;
 	struct trace_dialogue dialogue;
-	struct buf payload; /* secret: the AUTH payload that is being sent */
+	struct conceal conceal; /* what the hop is told for signing in */
+	struct buf payload;     /* secret: the AUTH payload that is being sent */
 	unsigned payload_step;
 };
 

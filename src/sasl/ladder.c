@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sasl/ladder.h"
 
+#include "base/conceal.h"
 #include "base/escape.h"
 #include "base/memory.h"
 #include "sasl/ladder_words.h"
@@ -271,6 +272,20 @@ static void pass_over(struct sasl_ladder *l, struct sasl_ladder_action *action)
 	cancel(l, action);
 }
 
+/* A challenge is the server's word, and may repeat ours. */
+static void hide_secrets(const struct sasl_ladder *l, char *text, size_t size)
+{
+	struct conceal conceal;
+
+	if (text[0] == '\0')
+		return;
+	conceal_init(&conceal);
+	conceal_add(&conceal, l->settings.credentials.password);
+	conceal_add(&conceal, l->settings.credentials.token);
+	conceal_hide_in(&conceal, text, size);
+	conceal_fini(&conceal);
+}
+
 static void remember_prompt(struct sasl_ladder *l, struct span challenge)
 {
 	char text[128];
@@ -282,15 +297,20 @@ static void remember_prompt(struct sasl_ladder *l, struct span challenge)
 void sasl_ladder_challenge(
     struct sasl_ladder *l, struct span challenge, struct sasl_ladder_action *action_out)
 {
+	enum sasl_client_result result;
+
 	assert(l->phase != PHASE_ENDED);
 	*action_out = (struct sasl_ladder_action){ 0 };
 	remember_prompt(l, challenge);
+	hide_secrets(l, l->last_reply, sizeof(l->last_reply));
 	if (l->phase == PHASE_CANCELLED || l->challenges++ == CHALLENGES_MAX) {
 		cancel(l, action_out);
 		return;
 	}
 	buf_clear(&l->bytes);
-	switch (sasl_client_step(&l->client, challenge, &l->bytes)) {
+	result = sasl_client_step(&l->client, challenge, &l->bytes);
+	hide_secrets(l, l->client.sentence, sizeof(l->client.sentence));
+	switch (result) {
 	case SASL_CLIENT_RESPOND:
 		respond(l, action_out);
 		break;

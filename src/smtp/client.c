@@ -45,6 +45,11 @@ void smtp_client_observe(struct smtp_client *c,
 	c->observe_context = context;
 }
 
+void smtp_client_conceal(struct smtp_client *c, const struct conceal *secrets)
+{
+	c->parser.conceal = secrets;
+}
+
 void smtp_client_show(struct smtp_client *c, enum smtp_line_kind kind, struct span text)
 {
 	if (c->observe)

@@ -206,6 +206,11 @@ void smtp_client_fini(struct smtp_client *c);
 void smtp_client_observe(struct smtp_client *c,
     void (*observe)(void *context, enum smtp_line_kind kind, struct span text), void *context);
 
+/* From now on nothing of these secrets is seen in replies: not by the observer, not in events or
+   sentences. They are borrowed for the machine's life, and known best before the first AUTH. The
+   challenge of an event is as it came. */
+void smtp_client_conceal(struct smtp_client *c, const struct conceal *secrets);
+
 /* Takes whole lines off *input, a partial line stays with the owner; returns one event, which is
    also event_out->kind. Call until WAIT. */
 enum smtp_client_event_kind smtp_client_next(

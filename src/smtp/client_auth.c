@@ -115,7 +115,7 @@ void smtp_client_on_auth(struct smtp_client *c)
 	const struct smtp_received_reply *reply = &c->parser.reply;
 
 	if (reply->code == 334) {
-		read_challenge(c, reply->text);
+		read_challenge(c, smtp_reply_parser_challenge(&c->parser));
 		smtp_client_ask(c, SMTP_CLIENT_OWES_RESPONSE);
 		smtp_client_post(c, SMTP_CLIENT_AUTH_CHALLENGE);
 	} else if (smtp_reply_is_positive(reply)) {

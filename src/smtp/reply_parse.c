@@ -117,12 +117,16 @@ void smtp_reply_parser_init(struct smtp_reply_parser *parser)
 	*parser = (struct smtp_reply_parser){ 0 };
 	buf_init(&parser->lines, SMTP_RECEIVED_OCTETS_KEPT);
 	buf_init(&parser->text, SMTP_RECEIVED_OCTETS_KEPT);
+	buf_init(&parser->hidden, 4 * SMTP_RECEIVED_LINE_MAX);
+	buf_init_secret(&parser->challenge, SMTP_RECEIVED_LINE_MAX);
 }
 
 void smtp_reply_parser_fini(struct smtp_reply_parser *parser)
 {
 	buf_fini(&parser->lines);
 	buf_fini(&parser->text);
+	buf_fini(&parser->hidden);
+	buf_fini(&parser->challenge);
 }
 
 void smtp_reply_parser_reset(struct smtp_reply_parser *parser)
@@ -207,6 +211,31 @@ static enum smtp_reply_fault take_line(struct span *input, struct span *line_out
 	return SMTP_REPLY_FAULT_TOO_LONG;
 }
 
+/* The code and what follows it stay: a secret stands in the text. */
+static void hide_secrets(struct smtp_reply_parser *parser, struct span *line)
+{
+	struct smtp_reply_line parsed;
+	bool has_code = smtp_reply_line_parse(*line, &parsed) == SMTP_REPLY_FAULT_NONE;
+	size_t code_len = has_code && line->len > 3 ? 4 : 0;
+
+	buf_clear(&parser->hidden);
+	buf_append(&parser->hidden, span_head(*line, code_len));
+	if (parser->conceal &&
+	    conceal_hide(parser->conceal, span_skip(*line, code_len), &parser->hidden))
+		*line = buf_span(&parser->hidden);
+}
+
+static void keep_challenge(struct smtp_reply_parser *parser, const struct smtp_reply_line *parsed)
+{
+	if (parsed->code == 334 && parsed->last && parser->reply.line_count == 0)
+		buf_append(&parser->challenge, parsed->text);
+}
+
+struct span smtp_reply_parser_challenge(const struct smtp_reply_parser *parser)
+{
+	return parser->reply.line_count == 1 ? buf_span(&parser->challenge) : parser->reply.text;
+}
+
 enum smtp_reply_result smtp_reply_parser_next(struct smtp_reply_parser *parser, struct span *input,
     struct span *line_out, enum smtp_reply_fault *fault_out)
 {
@@ -224,12 +253,16 @@ enum smtp_reply_result smtp_reply_parser_next(struct smtp_reply_parser *parser, 
 		fault = smtp_reply_line_parse(line, &parsed);
 	if (fault == SMTP_REPLY_FAULT_NONE && parser->reply.line_count == SMTP_RECEIVED_LINES_MAX)
 		fault = SMTP_REPLY_FAULT_ENDLESS;
+	if (fault == SMTP_REPLY_FAULT_NONE)
+		keep_challenge(parser, &parsed);
+	hide_secrets(parser, &line);
 	*line_out = line;
 	if (fault != SMTP_REPLY_FAULT_NONE) {
 		*fault_out = fault;
 		return SMTP_REPLY_RESULT_MALFORMED;
 	}
 	*input = rest;
+	smtp_reply_line_parse(line, &parsed); /* again, as it may be shown */
 	add_line(parser, line, &parsed);
 	parser->complete = parsed.last;
 	return parsed.last ? SMTP_REPLY_RESULT_COMPLETE : SMTP_REPLY_RESULT_LINE;

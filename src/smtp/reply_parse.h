@@ -12,7 +12,7 @@
  * and 16 KiB are kept, the rest is read and dropped; a reply of more than 1000 lines is a fault.
  */
 
-#include "base/buf.h"
+#include "base/conceal.h"
 
 #define SMTP_RECEIVED_LINE_MAX 4096
 #define SMTP_RECEIVED_LINES_KEPT 100
@@ -72,6 +72,11 @@ const char *smtp_reply_format(const struct smtp_received_reply *reply, char *out
 struct smtp_reply_parser {
 	struct smtp_received_reply reply;
 	struct buf lines, text;
+	/* What the server was told in confidence: from where replies enter, nobody sees it in them.
+	   Borrowed; NULL: nothing yet. */
+	const struct conceal *conceal;
+	struct buf hidden;    /* a line without it */
+	struct buf challenge; /* secret: see smtp_reply_parser_challenge() */
 	bool complete;
 };
 
@@ -87,9 +92,13 @@ void smtp_reply_parser_init(struct smtp_reply_parser *parser);
 void smtp_reply_parser_fini(struct smtp_reply_parser *parser);
 /* Forgets the reply and gives its memory back. */
 void smtp_reply_parser_reset(struct smtp_reply_parser *parser);
-/* Takes one line off *input. *line_out borrows it, without CRLF, for the observer; it is set unless
-   the result is NEED_MORE. A call after COMPLETE begins the next reply. */
+/* Takes one line off *input. *line_out is the line without CRLF, for the observer, and lives until
+   the next call or change of the input; it is set unless the result is NEED_MORE. A call after
+   COMPLETE begins the next reply. */
 enum smtp_reply_result smtp_reply_parser_next(struct smtp_reply_parser *parser, struct span *input,
     struct span *line_out, enum smtp_reply_fault *fault_out);
+
+/* The text of a complete 334 as it came: a mechanism needs it to the letter. Never to be shown. */
+struct span smtp_reply_parser_challenge(const struct smtp_reply_parser *parser);
 
 #endif

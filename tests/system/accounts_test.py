@@ -523,6 +523,64 @@ def test_a_certificate_that_nobody_asked_for_is_said(stage):
     check_equal(hop.logins(), [])
 
 
+def echo(text, challenge=None):
+    """AUTH at a hop that repeats what it was sent: {argument}, {payload} and {password}."""
+    def auth(session, argument):
+        payload = argument.partition(' ')[2]
+        said = base64.b64decode(payload).decode()
+        password = said.rpartition('\0')[2] if '\0' in said else said.split('\x01')[1].split(' ')[1]
+        words = {'argument': argument, 'payload': payload, 'password': password,
+                 'encoded': base64.b64encode(password.encode()).decode()}
+        if challenge:
+            session.say('334 ' + challenge.format(**words))
+            session.read_line()
+        return text.format(**words)
+    return auth
+
+
+def test_a_hop_that_repeats_a_secret_does_not_show_it(stage):
+    password, token = 'Sesame-opn7', 'ya29.A0-token_' + 'x1y2' * 300
+    hop = ScriptedServer(stage, ehlo=['AUTH PLAIN XOAUTH2'])
+    frank = Frank(stage, route(stage, hop, text=password), extra='retry { first 1s; max 1s; }')
+    trace = stage.start([frank.binary, 'trace', '--follow', '-c', frank.configuration],
+                        env=frank.env)
+    options = [f'smtp://127.0.0.1:{hop.port}', '--from', clients.SENDER, '--to',
+               clients.RECIPIENT, '--login', 'test', '--cleartext-auth']
+    shown = []
+    send(frank)
+    for marker, answer in (('one', echo('535 5.7.8 one: AUTH {argument}')),
+                           ('two', echo('535-5.7.8 two\r\n535 5.7.8 {password} is wrong')),
+                           ('three', echo('535 5.7.8 three {encoded}', 'said:{password}')),
+                           ('four', echo('454 4.7.0 four {password}', '{encoded}')),
+                           ('five', echo('five? AUTH {argument}')),
+                           ('six', echo('421 4.7.0 six "{payload}"'))):
+        hop.replies['AUTH'] = answer
+        frank.command('hop', 'forget', '127.0.0.1')
+        shown.append(str(paused(frank, marker, '[hidden]')))
+        for secret_option in (['--password-file', secret(stage, password)],
+                              ['--token-file', secret(stage, token, 'token')]):
+            done = clients.run([frank.binary, 'send', *options, *secret_option])
+            shown.append(done.stdout.decode() + done.stderr.decode())
+            check(marker in shown[-1] and '[hidden]' in shown[-1], shown[-1])
+    done = connect(frank)
+    shown.append(done.stdout.decode() + done.stderr.decode())
+    del hop.replies['AUTH']
+    payload = base64.b64encode(f'\0test\0{password}'.encode()).decode()
+    hop.replies['RCPT'] = f'451 4.3.0 seven {payload}'
+    frank.command('hop', 'forget', '127.0.0.1')
+    frank.wait_event('deferred', 'seven [hidden]')
+    wait_for(lambda: 'seven' in trace.text(), 'the trace shows it')
+    wait_for(lambda: 'seven' in str(frank.queue()), 'the queue shows it')
+    shown += [trace.text(), frank.log_text(), str(frank.queue())]
+    check('five? AUTH PLAIN [hidden]' in trace.text(), trace.text())
+    check('seven [hidden]' in shown[-1], shown[-1])
+    pieces = [password, payload[-12:], base64.b64encode(password.encode()).decode()[:-2],
+              token[:20], token[-20:], base64.b64encode(token.encode()).decode()[40:60]]
+    for text in shown:
+        for piece in pieces:
+            check(piece.lower() not in text.lower(), f'{piece} is shown in: {text}')
+
+
 # ---- what refusals mean
 
 def test_a_sender_that_is_not_the_logins_own_is_explained(stage):

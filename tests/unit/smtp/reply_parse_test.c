@@ -268,6 +268,46 @@ static void a_reply_is_shown_on_one_printable_line(void **state)
 	assert_memory_equal(little, "550 5.7.", 8);
 }
 
+static void a_reply_does_not_repeat_a_secret(void **state)
+{
+	static const char replies[] = "535-5.7.8 AUTH PLAIN AHRlc3QAU2VjcmV0LTQy\r\n"
+				      "535 5.7.8 Secret-42 is wrong\r\n"
+				      "334 U2VjcmV0LTQy\r\n"
+				      "Secret-42?\r\n";
+	static const char *const lines[] = { "535-5.7.8 AUTH PLAIN [hidden]",
+		"535 5.7.8 [hidden] is wrong", "334 [hidden]", "[hidden]" };
+	struct span input = span_of(replies, sizeof(replies) - 1), line;
+	struct smtp_reply_parser parser;
+	enum smtp_reply_fault fault;
+	struct conceal conceal;
+
+	conceal_init(&conceal);
+	conceal_add(&conceal, SPAN("Secret-42"));
+	smtp_reply_parser_init(&parser);
+	parser.conceal = &conceal;
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		enum smtp_reply_result result =
+		    smtp_reply_parser_next(&parser, &input, &line, &fault);
+		assert_true(span_equal(line, span_from_string(lines[i])));
+		if (i == 1) {
+			assert_true(span_equal(parser.reply.text,
+			    SPAN("5.7.8 AUTH PLAIN [hidden] [hidden] is wrong")));
+			assert_int_equal(span_find_span(parser.reply.lines, SPAN("ecret")),
+			    parser.reply.lines.len);
+		}
+		if (i == 2) { /* a mechanism gets it as it came */
+			assert_true(span_equal(parser.reply.text, SPAN("[hidden]")));
+			assert_true(
+			    span_equal(smtp_reply_parser_challenge(&parser), SPAN("U2VjcmV0LTQy")));
+		}
+		assert_int_equal(result, i == 0   ? SMTP_REPLY_RESULT_LINE
+					 : i == 3 ? SMTP_REPLY_RESULT_MALFORMED
+						  : SMTP_REPLY_RESULT_COMPLETE);
+	}
+	smtp_reply_parser_fini(&parser);
+	conceal_fini(&conceal);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -278,6 +318,7 @@ int main(void)
 		cmocka_unit_test(what_is_beyond_the_limits_is_cut_or_refused),
 		cmocka_unit_test(a_line_too_long_is_found_without_its_end),
 		cmocka_unit_test(a_reply_is_shown_on_one_printable_line),
+		cmocka_unit_test(a_reply_does_not_repeat_a_secret),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
