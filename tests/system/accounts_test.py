@@ -124,11 +124,19 @@ def all_paused(frank):
 
 
 def test_a_refused_account_is_left_alone_by_every_route(stage):
-    hop = ScriptedServer(stage, ehlo=['AUTH PLAIN', 'PIPELINING'], users={'test': 'new'})
+    sent = threading.Event()
+
+    def hold(session, argument):
+        check(sent.wait(30), 'all is sent while the first one signs in')
+        return hop.on_auth(session, argument)
+    hop = ScriptedServer(stage, ehlo=['AUTH PLAIN', 'PIPELINING'], users={'test': 'new'},
+                         replies={'AUTH': hold})
     frank = Frank(stage, three_routes(stage, hop, 'up'),
                   extra=f'account up {{ login test; password-file {secret(stage)}; }}')
     began = time.time()
     send_by_three_routes(frank, 30)
+    wait_for(lambda: hop.sessions and 'AUTH' in hop.sessions[0].verbs(), 'the first one signs in')
+    sent.set()
     wait_for(lambda: all_paused(frank), 'all three are paused')
     check_equal(len(hop.logins()), 1, 'one route has asked for all of them')
     items = sorted(frank.json('hop', 'list')['items'], key=lambda item: item['paused_until'])
