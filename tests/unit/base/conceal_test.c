@@ -86,7 +86,7 @@ static void test_every_piece_of_twelve_octets_is_found(void **state)
 			assert_true(conceal_hide(&c, span_of(text.data + at, 12), &out));
 	}
 	for (size_t at = 0; at + 12 <= strlen(LONG); at++)
-		assert_true(conceal_hide(&c, span_of(LONG + at, 12), &out));
+		assert_true(conceal_hide(&c, span_of(&LONG[at], 12), &out));
 	conceal_fini(&c);
 	buf_fini(&payload);
 	buf_fini(&text);
