@@ -309,6 +309,10 @@ static void answer_auth(struct owner *o)
 	case SASL_OUTCOME_MALFORMED:
 		smtp_server_auth_failure(&o->server, SMTP_REPLY_AUTH_MALFORMED, o->sasl.sentence);
 		return;
+	case SASL_OUTCOME_LOOKUP:
+	case SASL_OUTCOME_PROVED:
+	case SASL_OUTCOME_REFUSED:
+		abort(); /* the dialogues offer PLAIN and LOGIN, which end with an identity */
 	}
 }
 
