@@ -7,7 +7,7 @@ from peers.certificate import Certificate
 from peers.frank import Frank
 from peers.postfix import Postfix
 from peers.scripted import ScriptedServer
-from peers.stage import check, check_equal, run
+from peers.stage import check, check_equal, run, wait_for
 
 NOTIFY_ALL = ['NOTIFY=SUCCESS,FAILURE', 'ORCPT=rfc822;list+2Bbob@example.net']
 WITH_DSN = ('PIPELINING', '8BITMIME', 'DSN')
@@ -226,7 +226,7 @@ def test_curl_sends_an_address_beyond_ascii_through_to_postfix(stage):
     body = postfix.wait_messages(1)[0]
     check('Subject: gr\u00fcn'.encode() in body, body.decode())
     check(b'with UTF8SMTP id' in body, body.decode())
-    check('<m\u00fcller@example.net>' in postfix.maillog(), postfix.maillog())
+    wait_for(lambda: '<m\u00fcller@example.net>' in postfix.maillog(), 'Postfix logs the address')
 
 
 def test_frank_send_says_smtputf8_and_what_is_missing(stage):
