@@ -66,7 +66,7 @@ struct hop {
 	bool leasing;             /* a lease is under way */
 	int64_t gives_back_at_ms; /* wall: its mail that was last given back is posted then */
 	bool lease_was_old;       /* the last one brought mail that had been tried before */
-	int64_t leased_ms;        /* wall: when the last one came */
+	int64_t leased_ms;        /* loop time: when the last one came */
 	int64_t next_due_ms;      /* wall: when something on disk may be due; 0: nothing known */
 	/* As the store said last, for status. */
 	uint64_t waiting, held;

@@ -154,7 +154,7 @@ void schedule_on_arrival(struct schedule *s, struct keeper_item *item)
 	struct keeper_arrival *arrival = CONTAINER_OF(item, struct keeper_arrival, item);
 	struct list *link;
 
-	s->arrived_ms = schedule_now_ms(s);
+	s->arrived_ms = schedule_clock_ms(s);
 	while ((link = list_take_first(&arrival->draft->deliveries)) != NULL) {
 		struct spool_delivery *delivery = LIST_ENTRY(link, struct spool_delivery, link);
 		if (delivery->state != SPOOL_DELIVERY_WAITING) {

@@ -44,7 +44,7 @@ struct schedule {
 	struct map *slots; /* by id: struct hop_slot */
 	uint64_t last_slot;
 	unsigned next_lane;
-	int64_t arrived_ms; /* wall: when new mail came last */
+	int64_t arrived_ms; /* loop time: when new mail came last; 0: not yet */
 	size_t hand_count;  /* deliveries in memory, those with slots included */
 	size_t body_bytes;
 	size_t uncommitted;

@@ -207,12 +207,11 @@ static size_t lease_room(struct schedule *s, const struct hop *hop)
 /* New mail goes first: while some comes in, what has been tried before follows at this pace. */
 static bool gives_way(struct schedule *s, const struct hop *hop)
 {
-	int64_t now = schedule_now_ms(s);
+	int64_t now = schedule_clock_ms(s), left = hop->leased_ms + OLD_MAIL_PACE_MS - now;
 
-	if (!hop->lease_was_old || now >= s->arrived_ms + NEW_MAIL_MS ||
-	    now >= hop->leased_ms + OLD_MAIL_PACE_MS)
+	if (!hop->lease_was_old || now >= s->arrived_ms + NEW_MAIL_MS || left <= 0)
 		return false;
-	schedule_wake_at(s, hop->leased_ms + OLD_MAIL_PACE_MS);
+	schedule_wake_at(s, schedule_now_ms(s) + left);
 	return true;
 }
 

@@ -145,7 +145,7 @@ static void on_lease(struct schedule *s, struct lease_query *q)
 		schedule_is_due_at(s, hop, schedule_now_ms(s) + SCHEDULE_RETRY_MS);
 	}
 	hop->lease_was_old = false;
-	hop->leased_ms = schedule_now_ms(s);
+	hop->leased_ms = schedule_clock_ms(s);
 	while ((link = list_take_first(&q->found)) != NULL) {
 		struct spool_delivery *delivery = LIST_ENTRY(link, struct spool_delivery, link);
 		hop->lease_was_old |= delivery->attempts > 0;
